@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Helper threads for work that blocks: names, files, plugins that may block. A bounded queue and 1
+ * to n threads. A job is owned by whoever submitted it; work() runs on a helper, done() comes back
+ * as a message on the worker that submitted it, exactly once, even when the job was cancelled. */
+
+#ifndef ADIT_IO_OFFLOAD_H
+#define ADIT_IO_OFFLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/mbox.h"
+#include "util/list.h"
+
+struct worker;
+struct offload;
+
+struct job {
+	struct mbox_msg msg; /* its way back */
+	struct list node;
+	struct worker *w;
+	uint64_t source; /* whose job this is, for the per-source bound; 0: unbounded */
+	bool cancelled;  /* the submitter's note to itself; work() may have run all the same */
+	void (*work)(struct job *job); /* helper thread; touches only the job */
+	void (*done)(struct job *job); /* the submitting worker; frees the job */
+};
+
+/* name: for thread names and logs. threads: 1 makes a strict order. Threads start with the first
+ * job. max_queue and max_per_source bound what waits. */
+struct offload *offload_new(const char *name, unsigned threads, unsigned max_queue,
+	unsigned max_per_source);
+
+/* Waits for jobs under way (those queued are answered without work() having run: cancelled is set
+ * true and done() is posted) and frees. The workers that wait for answers must still run. */
+void offload_free(struct offload *o);
+
+/* Any worker. 0, or -EBUSY when a bound is reached (then done() will not come). */
+int offload_submit(struct offload *o, struct worker *w, struct job *job);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* A non-blocking TCP socket on a worker's loop: the public client or the target of a stream, or the
+ * bottom of a link. It reports readiness; whoever owns it reads and writes. Watchers are started
+ * and stopped by interest, so a socket that nobody wants anything of costs no wake-ups.
+ *
+ * Ends are kept apart: sock_shutdown() ends our direction with FIN, sock_close() closes, and
+ * sock_abort() closes with RST, which is the only way in which an unfinished stream may end. */
+
+#ifndef ADIT_IO_SOCK_H
+#define ADIT_IO_SOCK_H
+
+#include "io/worker.h"
+#include "util/addr.h"
+
+struct sock;
+
+struct sock_ops {
+	void (*readable)(struct sock *s);
+	void (*writable)(struct sock *s);
+	/* Only for sock_connect(): 0 or a negative errno. */
+	void (*connected)(struct sock *s, int err);
+	const char *what; /* for the report of slow turns */
+};
+
+struct sock {
+	struct worker *w;
+	const struct sock_ops *ops;
+	ev_io io;
+	int fd; /* -1 when closed */
+	bool connecting;
+	int want; /* EV_READ | EV_WRITE that the owner asked for */
+};
+
+/* Takes over an open non-blocking descriptor. Sets TCP_NODELAY. */
+void sock_init(struct sock *s, struct worker *w, int fd, const struct sock_ops *ops);
+
+/* Not open yet: fd is -1, everything may be called. */
+void sock_init_closed(struct sock *s, struct worker *w, const struct sock_ops *ops);
+
+/* Begins to connect; connected() comes later, never inside. 0 or a negative errno at once. */
+int sock_connect(struct sock *s, const struct addr *to);
+
+void sock_want_read(struct sock *s, bool on);
+void sock_want_write(struct sock *s, bool on);
+
+/* Bytes read (>0), 0 at the peer's FIN, -EAGAIN, or another negative errno. */
+ssize_t sock_read(struct sock *s, void *p, size_t n);
+/* Bytes taken (may be fewer), -EAGAIN, or another negative errno. Never SIGPIPE. */
+ssize_t sock_write(struct sock *s, const void *p, size_t n);
+ssize_t sock_writev(struct sock *s, const struct iovec *iov, int n);
+
+int sock_shutdown(struct sock *s); /* FIN; 0 or a negative errno */
+void sock_close(struct sock *s);   /* harmless twice */
+void sock_abort(struct sock *s);   /* RST; harmless after close */
+
+/* For a link: how many unsent bytes the kernel keeps (TCP_NOTSENT_LOWAT), keep-alive and
+ * TCP_USER_TIMEOUT in milliseconds. */
+void sock_tune_link(struct sock *s, int unsent, int64_t dead_ms);
+
+/* Addresses of both ends; a zero address when the socket is closed. */
+void sock_peer(const struct sock *s, struct addr *a_r);
+void sock_local(const struct sock *s, struct addr *a_r);
+
+#endif

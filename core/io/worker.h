@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* A worker: one thread, one libev loop (epoll), one mailbox, and what belongs to that thread alone.
+ * Every mutable object has one owner worker for life; WORKER_OWNS() asserts it, in release builds
+ * too. The main thread has a worker as well, for signals and coordination.
+ *
+ * A turn of the loop: events are handled; then the turn-end callbacks run (a session writes its link
+ * once for everything that the turn produced; objects that ended are freed); then it sleeps. */
+
+#ifndef ADIT_IO_WORKER_H
+#define ADIT_IO_WORKER_H
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "io/mbox.h"
+#include "util/list.h"
+#include "util/mono.h"
+
+#define WORKER_MAIN UINT32_MAX /* index of the main thread's worker */
+#define WORKER_SCRATCH (256u * 1024)
+
+/* A pooled buffer for link output; chunk_get() and chunk_put() are the owner's. */
+struct chunk {
+	struct list node;
+	size_t off, len; /* what is still to be written is data[off, len) */
+	uint8_t data[];
+};
+
+#define CHUNK_SIZE (64u * 1024 + 4096) /* data[]: one full copying DATA frame and control frames */
+
+/* Counters of one worker: written by the owner, read relaxed by anybody. */
+struct worker_stats {
+	_Atomic uint64_t turns, slow_turns, max_turn_us;
+	_Atomic uint64_t clients, streams, rx_bytes, tx_bytes; /* public side */
+	_Atomic uint64_t links, sessions;
+};
+
+/* Runs once at the end of the turn in which it was asked for. */
+struct turn_end {
+	struct list node;
+	void (*run)(struct turn_end *t);
+};
+
+struct worker {
+	uint32_t index;
+	pthread_t thread;
+	bool running; /* set by the thread itself */
+	struct ev_loop *loop;
+	struct mbox mbox;
+	ev_prepare prepare;
+	ev_check check;
+	struct list ends;    /* struct turn_end asked for */
+	struct list reap;    /* struct turn_end that free something: run after all others */
+	struct list chunks;  /* free chunks, at most a few */
+	unsigned n_chunks;
+	struct mono now;     /* of this turn; refreshed by worker_note() */
+	struct mono turn_began, noted_at;
+	const char *what, *slowest; /* what runs now, what took longest in this turn */
+	int64_t slowest_ns;
+	uint8_t *scratch;    /* WORKER_SCRATCH bytes, for reading */
+	struct worker_stats stats;
+	void *app;           /* tunnel's per-worker data */
+};
+
+#define WORKER_OWNS(w) must(pthread_equal((w)->thread, pthread_self()))
+
+/* The main thread's worker, on the calling thread, which runs it with worker_run(). */
+struct worker *worker_new_main(void);
+
+/* Starts a thread with signals blocked. init (may be NULL) runs on it before its loop, fini after it.
+ * Returns 0 or a negative errno. */
+int worker_start(uint32_t index, const char *name, int (*init)(struct worker *w, void *arg),
+	void (*fini)(struct worker *w), void *arg, struct worker **w_r);
+
+void worker_run(struct worker *w); /* until worker_stop() */
+
+/* Any thread: ends the loop after the turn that is under way. */
+void worker_stop(struct worker *w);
+
+/* Waits for the thread and frees; for the main worker only frees. */
+void worker_join(struct worker *w);
+
+/* Any thread; see mbox_post(). */
+int worker_post(struct worker *w, struct mbox_msg *msg);
+
+/* Asks for t->run at the end of this turn (once; asking again is harmless). */
+void worker_at_end(struct worker *w, struct turn_end *t);
+/* The same, after all of worker_at_end(): for freeing. */
+void worker_reap(struct worker *w, struct turn_end *t);
+
+/* Callbacks of io/ begin with it: takes the time, and remembers what runs, for the report of a turn
+ * over 20 ms. what is a constant text. */
+void worker_note(struct worker *w, const char *what);
+
+struct chunk *chunk_get(struct worker *w);
+void chunk_put(struct worker *w, struct chunk *c);
+
+/* A one-shot timer on a worker. fn may start it again. */
+struct timer {
+	ev_timer ev;
+	struct worker *w;
+	const char *what;
+	void (*fn)(struct timer *t);
+};
+
+void timer_init(struct timer *t, struct worker *w, const char *what, void (*fn)(struct timer *t));
+void timer_start(struct timer *t, int64_t ms); /* starts or moves; at least 0 */
+void timer_start_at(struct timer *t, struct mono at);
+void timer_stop(struct timer *t);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* What the configuration becomes: checked, constant structures, counted by reference. ctl/ builds
+ * them, everybody else only reads them, on any thread. The tables of plugin functions that tunnel/
+ * works with are in here too; plug/ fills them in, so that tunnel/ never sees the loader. */
+
+#ifndef ADIT_TUNNEL_CONF_H
+#define ADIT_TUNNEL_CONF_H
+
+#include <adit/auth.h>
+#include <adit/plugin.h>
+#include <adit/route.h>
+#include <adit/transport.h>
+#include <stdatomic.h>
+
+#include "tunnel/limit.h"
+#include "util/addr.h"
+
+struct offload; /* io/offload.h: helper threads */
+
+/* One instance of a plugin. Constant after create() but for per_worker, whose entry i belongs to
+ * worker i alone. */
+struct module {
+	const struct adit_plugin *plugin; /* the core's own copy, complete to today's size */
+	void *inst;
+	struct offload *helpers; /* SERIAL: its own thread; PARALLEL: the shared pool; LOOP: NULL */
+	void **per_worker;       /* LOOP with worker_init: one pointer for each worker; else NULL */
+	const char *short_name;  /* name without its kind: "token" */
+	union {                  /* the core's own complete copies */
+		struct adit_auth_ops auth;
+		struct adit_transport_ops transport;
+		struct adit_route_ops route;
+	};
+	/* Transports only: */
+	struct adit_layer_ops layer; /* size 0: no layer */
+	struct addr *listen;
+	size_t n_listen;
+	bool allow_plain;
+};
+
+/* The plugins of one configuration, by kind, in the order of their files. */
+struct modules {
+	struct module **auth, **transport, **route; /* arrays */
+	size_t n_auth, n_transport, n_route;
+};
+
+struct server_conf {
+	atomic_uint refs;
+	char *file; /* where it came from */
+	struct limits limits;
+	struct modules modules;
+	unsigned workers; /* 1 and up; read at start only */
+	/* Frees everything, plugin instances included. Main thread only. */
+	void (*release)(struct server_conf *conf);
+};
+
+/* One tunnel that the agent publishes. */
+struct tunnel_conf {
+	char *name;  /* unique in the file */
+	char *route; /* "port" */
+	char **param_key, **param_value;
+	size_t n_params;
+	char *target;   /* as written, for people */
+	char *host;     /* target's host or address */
+	uint16_t port;  /* target's port */
+};
+
+struct agent_conf {
+	char *file; /* NULL: command line only */
+	struct limits limits;
+	struct modules modules; /* transports and auth plugins */
+	char *name;             /* the agent's name */
+	char *server;           /* as written: "tcp://host:9000" or "host:9000" */
+	char *server_host;
+	uint16_t server_port;
+	struct module *transport, *auth;
+	struct tunnel_conf *tunnels;
+	size_t n_tunnels;
+	int64_t max_attempts; /* 0: for ever */
+	bool reconnect;
+};
+
+/* Takes and drops a reference. The last drop must happen on the main thread: others hand their
+ * reference back with a message (tunnel/server.h). */
+struct server_conf *server_conf_ref(struct server_conf *conf);
+void server_conf_unref(struct server_conf *conf);
+
+/* The instance's share of worker i, or NULL. */
+static inline void *
+module_worker(const struct module *m, unsigned i)
+{
+	return m->per_worker != NULL ? m->per_worker[i] : NULL;
+}
+
+#endif

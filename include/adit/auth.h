@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* adit/auth.h - authentication plugins.
+ *
+ * Authentication is an exchange between two halves of one plugin. The agent's half makes messages
+ * (prove), the server's half checks them (check) and ends with a verdict. The first message of the
+ * agent already knows two fresh nonces of 32 bytes, one from each side, so most methods need no
+ * further round. Secrets must never travel in clear unless adit_auth_encrypted() says so.
+ *
+ * The method's name on the wire is the plugin's name without "auth-".
+ *
+ * Stable: see adit/plugin.h. History, newest first:
+ *   2026-11-21  first version */
+
+#ifndef ADIT_AUTH_H
+#define ADIT_AUTH_H
+
+#include <adit/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ADIT_NONCE_SIZE 32
+#define ADIT_AUTH_DATA_MAX 2048 /* bytes of one message */
+#define ADIT_AUTH_STEPS_MAX 8   /* challenges in one exchange */
+
+enum adit_verdict {
+	ADIT_ALLOW = 1,    /* logged in; adit_auth_account() must have been called */
+	ADIT_DENY = 2,     /* wrong; counted as a failed attempt */
+	ADIT_NEXT = 3,     /* not mine: ask the next plugin that takes this method */
+	ADIT_CONTINUE = 4, /* adit_auth_challenge() was called; check() comes again with the answer */
+	ADIT_LATER = 5,    /* adit_auth_finish() will be called, once, from any thread */
+	ADIT_FAIL = 6,     /* the plugin could not decide (outage): refused, not counted as a try */
+};
+
+struct adit_auth_req; /* one login at the server */
+struct adit_proof;    /* one login at the agent */
+struct adit_issue;    /* one credential that is being made */
+
+struct adit_auth_ops {
+	uint32_t size; /* sizeof(struct adit_auth_ops) */
+
+	/* Server. Looks at one message and decides. inst and worker as in struct adit_plugin;
+	 * worker is NULL outside ADIT_RUN_LOOP. req is valid until the verdict is final. Anything
+	 * but the values above counts as ADIT_FAIL. */
+	enum adit_verdict (*check)(const void *inst, void *worker, struct adit_auth_req *req);
+
+	/* Server. The login is over before an ADIT_LATER was answered (the agent left, the deadline
+	 * passed). adit_auth_finish() must still be called, or may already be under way; its verdict
+	 * is dropped. Same thread as check(). May be NULL. */
+	void (*cancel)(const void *inst, void *worker, struct adit_auth_req *req);
+
+	/* Agent. Makes the next message with adit_proof_send(). Step 0 comes after both nonces are
+	 * known, steps 1 and up after a challenge. Returns 0, or -1 after adit_proof_error().
+	 * NULL: the plugin cannot be used by an agent. */
+	int (*prove)(const void *inst, struct adit_proof *proof);
+
+	/* Agent. The server has accepted; adit_proof_data() is what it sent with that. Returns 0 when
+	 * the server is the right one, else -1 (the link is closed). May be NULL. */
+	int (*confirm)(const void *inst, struct adit_proof *proof);
+
+	/* Command line (`aditd issue`, `aditd init`), main thread. Makes a credential: the secret for
+	 * the agent with adit_issue_secret(), the line for the server's file, appended by the plugin
+	 * itself. Returns 0 or -1 after adit_issue_error(). May be NULL. */
+	int (*issue)(const void *inst, struct adit_issue *issue);
+	/* New members are added here and nowhere else. */
+};
+
+/* ---- Server, during check() and until the final verdict; strings stay valid as long ----------- */
+
+/* The name that the agent gives itself: 1 to 64 of [A-Za-z0-9._-]. Not yet verified. */
+ADIT_EXPORT const char *adit_auth_agent(const struct adit_auth_req *req);
+/* The agent's message of this step; never NULL, *len_r up to ADIT_AUTH_DATA_MAX. */
+ADIT_EXPORT const void *adit_auth_data(const struct adit_auth_req *req, size_t *len_r);
+/* 0 for the first message, then 1, 2 … after each challenge. */
+ADIT_EXPORT unsigned adit_auth_step(const struct adit_auth_req *req);
+/* ADIT_NONCE_SIZE bytes, fresh for this link, from the server or from the agent. */
+ADIT_EXPORT const void *adit_auth_nonce(const struct adit_auth_req *req, enum adit_side from);
+/* The address that the link comes from, numeric, without port. */
+ADIT_EXPORT const char *adit_auth_peer(const struct adit_auth_req *req);
+/* True when the link is encrypted and the agent has verified the server. */
+ADIT_EXPORT bool adit_auth_encrypted(const struct adit_auth_req *req);
+
+/* Sends a message to the agent; return ADIT_CONTINUE afterwards. Copies. 0, or -1 if too long. */
+ADIT_EXPORT int adit_auth_challenge(struct adit_auth_req *req, const void *data, size_t len);
+/* Sends a message along with the acceptance, for the agent's confirm(). Copies. 0 or -1. */
+ADIT_EXPORT int adit_auth_reply(struct adit_auth_req *req, const void *data, size_t len);
+/* Who this is: an account, 1 to 64 of [A-Za-z0-9._-]. Copies. 0, or -1 if the name is not one. */
+ADIT_EXPORT int adit_auth_account(struct adit_auth_req *req, const char *account);
+/* Corrects or fixes the agent's name (a credential may be bound to one). Copies. 0 or -1. */
+ADIT_EXPORT int adit_auth_rename(struct adit_auth_req *req, const char *agent);
+/* Gives the session a right, read by route plugins and limits, e.g. "ports" = "10000-10099". The
+ * same key again replaces. Copies. 0, or -1 (more than 32 grants, too long). */
+ADIT_EXPORT int adit_auth_grant(struct adit_auth_req *req, const char *key, const char *value);
+/* Why it was denied, for the server's log only; the agent always sees the same text. */
+ADIT_EXPORT void adit_auth_reason(struct adit_auth_req *req, const char *fmt, ...)
+	ADIT_PRINTF(2, 3);
+/* Keeps something between the steps; free_fn (may be NULL) is called when the login is over. */
+ADIT_EXPORT void adit_auth_set_state(struct adit_auth_req *req, void *state, void (*free_fn)(void *));
+ADIT_EXPORT void *adit_auth_state(const struct adit_auth_req *req);
+/* The answer promised by ADIT_LATER: ALLOW, DENY, NEXT, CONTINUE or FAIL. Exactly once, from any
+ * thread; req must not be touched afterwards. */
+ADIT_EXPORT void adit_auth_finish(struct adit_auth_req *req, enum adit_verdict verdict);
+
+/* ---- Agent, during prove() and confirm() ------------------------------------------------------ */
+
+ADIT_EXPORT const char *adit_proof_agent(const struct adit_proof *proof);
+ADIT_EXPORT unsigned adit_proof_step(const struct adit_proof *proof);
+/* The server's challenge (or, in confirm(), what came with its acceptance); never NULL. */
+ADIT_EXPORT const void *adit_proof_data(const struct adit_proof *proof, size_t *len_r);
+ADIT_EXPORT const void *adit_proof_nonce(const struct adit_proof *proof, enum adit_side from);
+ADIT_EXPORT bool adit_proof_encrypted(const struct adit_proof *proof);
+/* The message to send. Copies. 0, or -1 if too long. */
+ADIT_EXPORT int adit_proof_send(struct adit_proof *proof, const void *data, size_t len);
+/* Why no proof can be made, for the person at the agent. Always returns -1. */
+ADIT_EXPORT int adit_proof_error(struct adit_proof *proof, const char *fmt, ...) ADIT_PRINTF(2, 3);
+/* Keeps something between the steps, as adit_auth_set_state(). */
+ADIT_EXPORT void adit_proof_set_state(struct adit_proof *proof, void *state, void (*free_fn)(void *));
+ADIT_EXPORT void *adit_proof_state(const struct adit_proof *proof);
+
+/* ---- Command line, during issue() ------------------------------------------------------------- */
+
+ADIT_EXPORT const char *adit_issue_account(const struct adit_issue *issue);
+/* Grants that were asked for on the command line: element i as "key=value", or NULL. */
+ADIT_EXPORT const char *adit_issue_grant(const struct adit_issue *issue, size_t i);
+/* The text that the agent's owner gets, shown once. Copies; wiped afterwards. */
+ADIT_EXPORT void adit_issue_secret(struct adit_issue *issue, const char *secret);
+/* Where the server's half was written, for people: "/etc/adit/tokens". */
+ADIT_EXPORT void adit_issue_stored(struct adit_issue *issue, const char *path);
+ADIT_EXPORT int adit_issue_error(struct adit_issue *issue, const char *fmt, ...) ADIT_PRINTF(2, 3);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

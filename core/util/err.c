@@ -11,7 +11,7 @@
 
 #include "util/err.h"
 
-static void
+static void ATTR_PRINTF(4, 0)
 set(struct err *e, const char *file, int line, const char *fmt, va_list ap)
 {
 	struct err fresh = {.line = line};
@@ -58,7 +58,8 @@ err_prefix(struct err *e, const char *fmt, ...)
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
 	n = strlen(msg);
-	snprintf(msg + n, sizeof(msg) - n, ": %s", e->msg);
+	if (snprintf(msg + n, sizeof(msg) - n, ": %s", e->msg) < 0)
+		return;
 	memcpy(e->msg, msg, sizeof(msg));
 }
 

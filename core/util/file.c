@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -232,7 +233,8 @@ open_append(const char *path, mode_t mode)
 {
 	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
 
-	for (;;) {
+	/* Somebody may create or remove it meanwhile; a link to nowhere would do so for ever. */
+	for (int tries = 0; tries < 10; tries++) {
 		int fd = open(path, flags);
 
 		if (fd >= 0 || errno != ENOENT)
@@ -248,6 +250,7 @@ open_append(const char *path, mode_t mode)
 		if (errno != EEXIST)
 			return -errno;
 	}
+	return -ENOENT;
 }
 
 int

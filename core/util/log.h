@@ -32,7 +32,7 @@ void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
 int log_level_parse(const char *name, enum log_level *level_r); /* 0 or -EINVAL */
 
-/* Lines lost since start because the ring was full. */
+/* Lines lost since start, because the ring was full or the descriptor failed. */
 uint64_t log_dropped(void);
 
 /* One line; fmt carries no newline. Text format: "2026-11-21T02:03:04.123Z info  message"; JSON:
@@ -49,7 +49,7 @@ void log_line(enum log_level level, const char *fmt, ...) ATTR_PRINTF(2, 3);
 			log_line(LOG_DEBUG, __VA_ARGS__);                                          \
 	} while (0)
 
-/* A limiter for one kind of line: at most burst lines in period_ms; what was held back is said
+/* A limiter for one kind of line: at most 5 lines in 10 seconds; what was held back is said
  * with the next line that passes ("… (and 17 more like this)"). Zero-initialised is ready. */
 struct log_limit {
 	_Atomic int64_t window_ns;

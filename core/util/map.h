@@ -42,7 +42,8 @@ void *idmap_del(struct idmap *m, uint64_t id);
 void *idmap_next(const struct idmap *m, size_t *pos, uint64_t *id_r);
 void idmap_fini(struct idmap *m);
 
-/* SipHash-1-3 of n bytes under the process key. */
+/* SipHash-1-3 of n bytes under the process key, and under a key of the caller's. */
 uint64_t hash_bytes(const void *p, size_t n);
+uint64_t hash_keyed(const uint64_t key[2], const void *p, size_t n);
 
 #endif

@@ -1,0 +1,1 @@
+# Configuration, control, and the two mains.

@@ -1,0 +1,9 @@
+# Workers and connections: the only folder that includes ev.h.
+adit_core_sources += \
+	%D%/conn.h \
+	%D%/listen.h \
+	%D%/mbox.h \
+	%D%/offload.h \
+	%D%/resolve.h \
+	%D%/sock.h \
+	%D%/worker.h

@@ -1,0 +1,27 @@
+# libadit, and the two programs on top of it. All sources are in one archive, which the unit tests
+# link; the shared library is made of the whole archive (libtool puts all of a convenience archive
+# into a shared library), so that no exported function is lost for not being called inside.
+noinst_LTLIBRARIES += libadit-core.la
+libadit_core_la_SOURCES = $(adit_core_sources)
+libadit_core_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBCONFIG_CFLAGS)
+libadit_core_la_LIBADD = $(EV_LIBS) $(LIBCONFIG_LIBS) $(LTDL_LIBS)
+
+lib_LTLIBRARIES += libadit.la
+libadit_la_SOURCES =
+libadit_la_LIBADD = libadit-core.la
+libadit_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -pthread $(DEFS_LDFLAGS) \
+	-Wl,--version-script=$(srcdir)/%D%/libadit.syms
+EXTRA_libadit_la_DEPENDENCIES = %D%/libadit.syms
+EXTRA_DIST += %D%/libadit.syms
+
+sbin_PROGRAMS += aditd
+aditd_SOURCES = %D%/aditd.c
+aditd_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+aditd_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
+aditd_LDADD = libadit.la
+
+bin_PROGRAMS += adit
+adit_SOURCES = %D%/adit.c
+adit_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+adit_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
+adit_LDADD = libadit.la

@@ -1,0 +1,1 @@
+# The loader of plugins and the functions they find in libadit.

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The agent as a whole: one worker, one link at a time, reconnecting. It reports to the program on
+ * the main worker through events; everything here is for the main thread. */
+
+#ifndef ADIT_TUNNEL_AGENT_H
+#define ADIT_TUNNEL_AGENT_H
+
+#include "io/worker.h"
+#include "tunnel/conf.h"
+#include "util/err.h"
+
+struct agent;
+
+enum agent_event_kind {
+	AGENT_CONNECTING,   /* text: server; attempt */
+	AGENT_CONNECTED,    /* logged in; text: account */
+	AGENT_TUNNEL_UP,    /* tunnel, text: public address as the agent's user should use it */
+	AGENT_TUNNEL_FAILED, /* tunnel, code, text */
+	AGENT_TUNNEL_GONE,  /* withdrawn by the server: tunnel, code, text */
+	AGENT_LOST,         /* code, text; retry_ms until the next attempt */
+	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to */
+};
+
+struct agent_event {
+	enum agent_event_kind kind;
+	const struct tunnel_conf *tunnel;
+	uint16_t code; /* wire/code.h */
+	unsigned attempt;
+	int64_t retry_ms;
+	bool fatal; /* AGENT_STOPPED: give a non-zero exit status */
+	char text[320];
+};
+
+/* What the agent has counted since it started; for the summary. Latencies are of targets: from OPEN
+ * to an established connection. */
+struct agent_totals {
+	uint64_t connects, disconnects;
+	uint64_t streams, streams_refused, streams_reset, streams_open;
+	uint64_t to_target_bytes, to_client_bytes;
+	uint64_t dials;
+	int64_t dial_min_us, dial_max_us, dial_sum_us;
+	int64_t rtt_us, rtt_min_us; /* of the link, smoothed and least; 0 unknown */
+	uint64_t http_requests, http_status[6]; /* [1] 1xx … [5] 5xx, [0] no or unreadable answer */
+	int64_t http_min_us, http_max_us, http_sum_us;
+	uint64_t http_timed; /* how many requests are in the sum */
+};
+
+/* conf must outlive the agent. event comes on the main worker. */
+int agent_start(struct worker *main, const struct agent_conf *conf,
+	void (*event)(void *ctx, const struct agent_event *ev), void *ctx, struct agent **agent_r,
+	struct err *e);
+
+/* Says goodbye to the server, ends the streams, then AGENT_STOPPED. A second call does nothing. */
+void agent_stop(struct agent *a);
+
+void agent_totals(const struct agent *a, struct agent_totals *t_r);
+void agent_free(struct agent *a); /* at once; NULL is harmless */
+
+#endif

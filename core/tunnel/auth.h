@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Logins, both halves: the chain of auth plugins at the server and the one plugin at the agent,
+ * called where each plugin says that it may be called (its helper, the pool, the worker), with late
+ * answers. What plugins see of it are the opaque structures of adit/auth.h; their accessors are in
+ * plug/api.c, which is why the structures are defined here.
+ *
+ * A request belongs to the worker that began it and survives its session: cancelling only clears the
+ * session's side, and a late verdict then frees the request. */
+
+#ifndef ADIT_TUNNEL_AUTH_H
+#define ADIT_TUNNEL_AUTH_H
+
+#include "io/offload.h"
+#include "io/worker.h"
+#include "tunnel/conf.h"
+#include "tunnel/identity.h"
+
+struct auth_bytes {
+	uint8_t *p; /* never NULL once set; wiped when freed */
+	size_t len;
+};
+
+/* ---- Server ---------------------------------------------------------------------------------- */
+
+/* Comes on the worker, later or inside auth_begin()/auth_answer(), once for each of them:
+ *   ALLOW     req->id and req->reply are set
+ *   CONTINUE  req->challenge is to be sent; auth_answer() goes on
+ *   DENY      refused; req->reason is for the log
+ *   FAIL      could not be decided; likewise
+ * After anything but CONTINUE the request is freed when fn returns. */
+typedef void auth_fn(void *owner, struct adit_auth_req *req, enum adit_verdict verdict);
+
+struct adit_auth_req {
+	struct worker *w;
+	struct server_conf *conf; /* one reference, handed back through release_conf */
+	size_t next;              /* index in conf->modules.auth to try next */
+	const struct module *module; /* which decides now */
+	auth_fn *fn;
+	void *owner; /* NULL: cancelled */
+	char method[NAME_MAX_LEN + 1];
+	char peer[64];
+	bool encrypted;
+	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
+	unsigned step;
+	struct auth_bytes data, challenge, reply;
+	struct identity id; /* id.agent: what the agent claims, or what adit_auth_rename() made of it */
+	char reason[256];
+	void *state;
+	void (*state_free)(void *);
+	/* How a verdict comes back: */
+	atomic_int phase; /* enum auth_phase in auth.c: guards late against double answers */
+	struct job job;        /* under way on a helper */
+	struct mbox_msg late;  /* adit_auth_finish() from another thread */
+	enum adit_verdict verdict;
+};
+
+struct auth_input {
+	const char *method, *agent; /* checked names */
+	const char *peer;           /* numeric address without port */
+	uint64_t source;            /* addr_source_key(): bounds queued work for each source */
+	bool encrypted;
+	const uint8_t *nonce_agent, *nonce_server;
+	const void *data;
+	size_t len;
+};
+
+/* Begins a login. conf: a reference is taken. release_conf hands references back from this worker
+ * (see server_conf_unref()). fn may be called before it returns; *req_r is set before that. When no
+ * plugin takes the method the answer is DENY. */
+void auth_begin(struct worker *w, struct server_conf *conf, const struct auth_input *in, auth_fn *fn,
+	void *owner, struct adit_auth_req **req_r);
+/* The agent's answer to a challenge; after CONTINUE only. */
+void auth_answer(struct adit_auth_req *req, const void *data, size_t len);
+/* The session does not wait any longer; fn will not be called. */
+void auth_cancel(struct adit_auth_req *req);
+
+/* How references to the configuration go back to the main thread; set once before workers start. */
+void auth_set_release(void (*release)(struct worker *w, struct server_conf *conf));
+
+/* ---- Agent ----------------------------------------------------------------------------------- */
+
+/* err 0: proof->out is to be sent (step) or the server is confirmed (confirm); -1: proof->error. */
+typedef void proof_fn(void *owner, struct adit_proof *proof, int err);
+
+struct adit_proof {
+	struct worker *w;
+	const struct module *module;
+	proof_fn *fn;
+	void *owner; /* NULL: given up */
+	char agent[NAME_MAX_LEN + 1];
+	bool encrypted, confirming, busy;
+	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
+	unsigned step;
+	struct auth_bytes data, out;
+	char error[256];
+	void *state;
+	void (*state_free)(void *);
+	int err;
+	struct job job;
+};
+
+/* The agent's half of one login; module must outlive it. */
+struct adit_proof *proof_new(struct worker *w, const struct module *module, const char *agent,
+	bool encrypted, const uint8_t *nonce_agent, const uint8_t *nonce_server, proof_fn *fn,
+	void *owner);
+/* Makes the next message: data is the challenge (len 0 for the first). fn comes, maybe inside. */
+void proof_step(struct adit_proof *proof, const void *data, size_t len);
+/* Checks what came with AUTH_OK. fn comes, maybe inside. */
+void proof_confirm(struct adit_proof *proof, const void *data, size_t len);
+void proof_free(struct adit_proof *proof); /* NULL is harmless; also while a helper is at it */
+
+/* ---- Command line ---------------------------------------------------------------------------- */
+
+struct adit_issue {
+	const char *account;
+	const char *const *grants; /* "key=value", n_grants of them */
+	size_t n_grants;
+	char *secret, *stored; /* set by the plugin; free with issue_fini(), which wipes */
+	char error[512];
+};
+
+/* Lets the first auth plugin of the list that can issue do it. Main thread. 0 or -1 with error. */
+int auth_issue(const struct modules *modules, struct adit_issue *issue);
+void issue_fini(struct adit_issue *issue);
+
+/* ---- Claims (routes) -------------------------------------------------------------------------- */
+
+struct adit_claim {
+	const struct identity *id;
+	const char *tunnel;
+	const char *const *param_key, *const *param_value;
+	size_t n_params;
+	uint16_t reserved; /* port that this tunnel had before, or 0 */
+	struct addr listen; /* the candidate */
+	uint16_t code;      /* refusal */
+	char text[256];
+};
+
+#endif

@@ -1,0 +1,1 @@
+# The protocol, pure: bytes and time in, bytes and events out.

@@ -2,7 +2,7 @@
 # link; the shared library is made of the whole archive (libtool puts all of a convenience archive
 # into a shared library), so that no exported function is lost for not being called inside.
 noinst_LTLIBRARIES += libadit-core.la
-libadit_core_la_SOURCES = $(adit_core_sources)
+libadit_core_la_SOURCES = $(core_sources)
 libadit_core_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBCONFIG_CFLAGS)
 libadit_core_la_LIBADD = $(EV_LIBS) $(LIBCONFIG_LIBS) $(LTDL_LIBS)
 
@@ -14,14 +14,18 @@ libadit_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -pthread $(DEFS_LDFLAGS) 
 EXTRA_libadit_la_DEPENDENCIES = %D%/libadit.syms
 EXTRA_DIST += %D%/libadit.syms
 
+if HAVE_SERVER_MAIN
 sbin_PROGRAMS += aditd
 aditd_SOURCES = %D%/aditd.c
 aditd_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 aditd_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
 aditd_LDADD = libadit.la
+endif
 
+if HAVE_AGENT_MAIN
 bin_PROGRAMS += adit
 adit_SOURCES = %D%/adit.c
 adit_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 adit_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
 adit_LDADD = libadit.la
+endif

@@ -1,0 +1,3 @@
+# Samples, installed as documentation: aditd init writes the configuration that is used.
+confsampledir = $(docdir)/conf.d
+dist_confsample_DATA =

@@ -1,0 +1,1 @@
+# Loading, refusing, exports, building outside the tree.

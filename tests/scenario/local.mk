@@ -1,0 +1,1 @@
+# Text conversations, replayed against the real wire and tunnel code.

@@ -1,0 +1,1 @@
+# Load and faults, bounded so that they fit into make check.

@@ -1,5 +1,5 @@
 # Workers and connections: the only folder that includes ev.h.
-adit_core_sources += \
+core_sources += \
 	%D%/conn.h \
 	%D%/listen.h \
 	%D%/mbox.h \

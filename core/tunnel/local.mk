@@ -1,5 +1,5 @@
 # Sessions, streams, the public front, the registry.
-adit_core_sources += \
+core_sources += \
 	%D%/conf.c \
 	%D%/conf.h \
 	%D%/limit.c \

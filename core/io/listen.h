@@ -21,7 +21,8 @@ int64_t fdcount_limit(void);
 
 struct listener;
 
-/* fd is non-blocking and close-on-exec and now the callee's; from is the peer's address. */
+/* fd is non-blocking and close-on-exec and now the callee's, which has it counted (sock_init() does, or
+ * fdcount_add()); from is the peer's address. The listener may be closed in it, not freed. */
 typedef void listener_fn(struct listener *l, int fd, const struct addr *from);
 
 struct listener {
@@ -32,16 +33,18 @@ struct listener {
 	int fd;
 	int64_t reserve; /* descriptors that must stay free; 0 for agents */
 	bool paused;
-	uint64_t accepted, refused; /* refused: accepted and closed at once, for want of descriptors */
+	uint64_t accepted, pauses; /* pauses: how often accepting stopped for a while */
 	listener_fn *fn;
 };
 
 /* A listening socket without a worker, SO_REUSEADDR, close-on-exec, non-blocking; for the main
- * thread, so that errors are seen at start. Returns the descriptor or a negative errno. */
+ * thread, so that errors are seen at start. A v6 address takes v6 only (IPV6_V6ONLY), whatever the
+ * system's default, so that "*" and "::" can be had side by side. Returns the descriptor, not yet
+ * counted, or a negative errno. */
 int listen_socket(const struct addr *a, int backlog);
 
 /* Takes fd over and accepts on w, on whose thread it is called. */
 void listener_open(struct listener *l, struct worker *w, int fd, int64_t reserve, listener_fn *fn);
-void listener_close(struct listener *l); /* harmless twice */
+void listener_close(struct listener *l); /* harmless twice, and on a zeroed one */
 
 #endif

@@ -1,9 +1,11 @@
 # Workers and connections: the only folder that includes ev.h.
 core_sources += \
 	%D%/conn.h \
-	%D%/listen.h \
-	%D%/mbox.h \
-	%D%/offload.h \
-	%D%/resolve.h \
+	%D%/listen.c %D%/listen.h \
+	%D%/mbox.c %D%/mbox.h \
+	%D%/offload.c %D%/offload.h \
+	%D%/resolve.c %D%/resolve.h \
 	%D%/sock.h \
-	%D%/worker.h
+	%D%/thread.c %D%/thread.h \
+	%D%/timer.c \
+	%D%/worker.c %D%/worker.h

@@ -28,12 +28,14 @@ struct mbox {
 	struct ev_loop *loop;
 };
 
-void mbox_init(struct mbox *m, struct ev_loop *loop); /* the loop's thread, before it runs */
+/* The loop's thread, before it runs. The loop's user data is its struct worker. */
+void mbox_init(struct mbox *m, struct ev_loop *loop);
 
 /* Any thread. 0, or -ESHUTDOWN when the worker has stopped: the caller still owns msg then. */
 int mbox_post(struct mbox *m, struct mbox_msg *msg);
 
-/* Owner, after its loop has ended: no more posts; what is in it is delivered late. */
+/* Owner, after its loop has ended: no more posts; what is in it is delivered late. mbox_post() can
+ * still be called, as long as the memory is there. */
 void mbox_fini(struct mbox *m);
 
 #endif

@@ -52,6 +52,13 @@ struct worker {
 	struct mbox mbox;
 	ev_prepare prepare;
 	ev_check check;
+	ev_async halt;
+	bool stopping;       /* the turn under way is the last */
+	bool in_turn;        /* between an event and the end of its turn */
+	_Atomic unsigned refs; /* see worker_ref() */
+	int (*init)(struct worker *w, void *arg); /* with fini and arg: of worker_start() */
+	void (*fini)(struct worker *w);
+	void *arg;
 	struct list ends;    /* struct turn_end asked for */
 	struct list reap;    /* struct turn_end that free something: run after all others */
 	struct list chunks;  /* free chunks, at most a few */
@@ -67,26 +74,37 @@ struct worker {
 
 #define WORKER_OWNS(w) must(pthread_equal((w)->thread, pthread_self()))
 
-/* The main thread's worker, on the calling thread, which runs it with worker_run(). */
+/* The main thread's worker, on the calling thread, which runs it with worker_run(). NULL when the
+ * system has no epoll or no descriptor left. */
 struct worker *worker_new_main(void);
 
-/* Starts a thread with signals blocked. init (may be NULL) runs on it before its loop, fini after it.
- * Returns 0 or a negative errno. */
+/* Starts a thread with signals blocked. init (may be NULL) runs on it before its loop, fini (too) after
+ * it, but not when init failed. Comes back when init has; returns 0 or a negative errno.
+ *
+ * How a worker ends: last turn, fini, then what is left in its mailbox is delivered late. So fini
+ * cancels what is under way, and late answers only release. */
 int worker_start(uint32_t index, const char *name, int (*init)(struct worker *w, void *arg),
 	void (*fini)(struct worker *w), void *arg, struct worker **w_r);
 
-void worker_run(struct worker *w); /* until worker_stop() */
+void worker_run(struct worker *w); /* until worker_stop(); the main worker may run again */
 
-/* Any thread: ends the loop after the turn that is under way. */
+/* Any thread, until worker_join(): ends the loop after the turn that is under way. What this thread
+ * posted before is delivered in that turn or earlier. */
 void worker_stop(struct worker *w);
 
-/* Waits for the thread and frees; for the main worker only frees. */
+/* Waits for the thread and frees; for the main worker only frees. NULL is harmless. */
 void worker_join(struct worker *w);
+
+/* Any thread: whoever will post later and cannot know when worker_join() comes keeps a reference.
+ * Then only the memory outlives worker_join(): posts are answered with -ESHUTDOWN. */
+void worker_ref(struct worker *w);
+void worker_unref(struct worker *w);
 
 /* Any thread; see mbox_post(). */
 int worker_post(struct worker *w, struct mbox_msg *msg);
 
-/* Asks for t->run at the end of this turn (once; asking again is harmless). */
+/* Asks for t->run at the end of this turn (once; asking again is harmless). t->node must have been
+ * through list_init(). */
 void worker_at_end(struct worker *w, struct turn_end *t);
 /* The same, after all of worker_at_end(): for freeing. */
 void worker_reap(struct worker *w, struct turn_end *t);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Helper threads and their queue. Submitting: any worker; working: the helpers, which are made when
+ * no other is free. What must hold: each job that was taken is answered exactly once, and a source
+ * is given back its place before its answer goes out, so that done() may submit the next. */
+
+#include "io/offload.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "io/thread.h"
+#include "io/worker.h"
+#include "util/compiler.h"
+#include "util/map.h"
+
+struct offload {
+	pthread_mutex_t lock; /* protects all below */
+	pthread_cond_t more;  /* a job, or stop */
+	struct list queue;
+	unsigned n_queued, max_queue;
+	struct idmap sources; /* source to its number of jobs, as a pointer */
+	unsigned max_per_source;
+	pthread_t *threads;
+	unsigned n_threads, max_threads, n_idle;
+	bool stop;
+	char *name;
+};
+
+static uintptr_t
+source_count(const struct offload *o, uint64_t source)
+{
+	return (uintptr_t)idmap_get(&o->sources, source);
+}
+
+static void
+source_set(struct offload *o, uint64_t source, uintptr_t n)
+{
+	if (n > 0)
+		(void)idmap_put(&o->sources, source, (void *)n);
+	else
+		(void)idmap_del(&o->sources, source);
+}
+
+/* On the worker; or, when its mailbox is closed, wherever the answer was. */
+static void
+deliver(struct mbox_msg *msg, bool late)
+{
+	struct job *job = container_of(msg, struct job, msg);
+
+	if (late || job->unworked)
+		job->cancelled = true;
+	job->late = late;
+	if (!late)
+		worker_note(job->w, "helper's answer");
+	job->done(job);
+}
+
+/* The job is not ours afterwards. */
+static void
+answer(struct job *job)
+{
+	struct worker *w = job->w;
+
+	if (worker_post(w, &job->msg) != 0)
+		deliver(&job->msg, true);
+	worker_unref(w);
+}
+
+/* Waits for a job; NULL when it is time to end. */
+static struct job *
+take(struct offload *o)
+{
+	struct list *n;
+
+	while ((n = list_pop(&o->queue)) == NULL) {
+		if (o->stop)
+			return NULL;
+		o->n_idle++;
+		pthread_cond_wait(&o->more, &o->lock);
+		o->n_idle--;
+	}
+	o->n_queued--;
+	return list_entry(n, struct job, node);
+}
+
+static void *
+helper(void *arg)
+{
+	struct offload *o = arg;
+	struct job *job;
+
+	pthread_mutex_lock(&o->lock);
+	while ((job = take(o)) != NULL) {
+		uint64_t source = job->source;
+
+		pthread_mutex_unlock(&o->lock);
+		job->work(job);
+		pthread_mutex_lock(&o->lock);
+		if (source != 0)
+			source_set(o, source, source_count(o, source) - 1);
+		pthread_mutex_unlock(&o->lock);
+		answer(job);
+		pthread_mutex_lock(&o->lock);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return NULL;
+}
+
+/* False when there is no thread at all to do the work. Under the lock. */
+static bool
+add_thread(struct offload *o)
+{
+	char name[32];
+
+	if (o->n_threads == o->max_threads)
+		return true;
+	snprintf(name, sizeof(name), "%.10s-%u", o->name, o->n_threads);
+	if (thread_start(&o->threads[o->n_threads], name, helper, o) == 0)
+		o->n_threads++;
+	return o->n_threads > 0;
+}
+
+/* Under the lock. */
+static bool
+has_room(const struct offload *o, uint64_t source)
+{
+	if (o->stop || o->n_queued >= o->max_queue)
+		return false;
+	return source == 0 || source_count(o, source) < o->max_per_source;
+}
+
+struct offload *
+offload_new(const char *name, unsigned threads, unsigned max_queue, unsigned max_per_source)
+{
+	struct offload *o = xcalloc(1, sizeof(*o));
+
+	must(threads > 0 && max_queue > 0 && max_per_source > 0);
+	must(pthread_mutex_init(&o->lock, NULL) == 0);
+	must(pthread_cond_init(&o->more, NULL) == 0);
+	list_init(&o->queue);
+	o->max_queue = max_queue;
+	o->max_per_source = max_per_source;
+	o->max_threads = threads;
+	o->threads = xcalloc(threads, sizeof(*o->threads));
+	o->name = xstrdup(name);
+	return o;
+}
+
+int
+offload_submit(struct offload *o, struct worker *w, struct job *job)
+{
+	WORKER_OWNS(w);
+	pthread_mutex_lock(&o->lock);
+	if (!has_room(o, job->source) || (o->n_queued >= o->n_idle && !add_thread(o))) {
+		pthread_mutex_unlock(&o->lock);
+		return -EBUSY;
+	}
+	job->w = w;
+	job->msg.deliver = deliver;
+	job->unworked = job->late = false;
+	worker_ref(w);
+	if (job->source != 0)
+		source_set(o, job->source, source_count(o, job->source) + 1);
+	list_push(&o->queue, &job->node);
+	o->n_queued++;
+	pthread_cond_signal(&o->more);
+	pthread_mutex_unlock(&o->lock);
+	return 0;
+}
+
+/* Ends the threads; what was queued comes back in unworked_r. */
+static void
+stop_threads(struct offload *o, struct list *unworked_r)
+{
+	pthread_mutex_lock(&o->lock);
+	o->stop = true;
+	list_splice(unworked_r, &o->queue);
+	pthread_cond_broadcast(&o->more);
+	pthread_mutex_unlock(&o->lock);
+	for (unsigned i = 0; i < o->n_threads; i++)
+		must(pthread_join(o->threads[i], NULL) == 0);
+}
+
+void
+offload_free(struct offload *o)
+{
+	struct list unworked, *n;
+
+	if (o == NULL)
+		return;
+	list_init(&unworked);
+	stop_threads(o, &unworked);
+	while ((n = list_pop(&unworked)) != NULL) {
+		struct job *job = list_entry(n, struct job, node);
+
+		job->unworked = true;
+		answer(job);
+	}
+	idmap_fini(&o->sources);
+	pthread_cond_destroy(&o->more);
+	pthread_mutex_destroy(&o->lock);
+	free(o->threads);
+	free(o->name);
+	free(o);
+}

@@ -1,1 +1,9 @@
-# What is said of the source itself: layers, headers, sizes, exported names, words, manual pages.
+# What is said of the source itself: layers, headers, sizes, words; of what was built: exported names.
+lint_tests = \
+	%D%/headers.sh \
+	%D%/layers.sh \
+	%D%/shell.sh \
+	%D%/size.sh \
+	%D%/words.sh
+TESTS += $(lint_tests)
+EXTRA_DIST += $(lint_tests) %D%/functions.sh %D%/syms.sh %D%/manlint.sh

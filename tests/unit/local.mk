@@ -1,3 +1,32 @@
 # One program per file of core: check_PROGRAMS += %D%/test-name, TESTS += %D%/test-name, and
 #   %C%_test_name_SOURCES = %D%/test-name.c
 #   %C%_test_name_LDADD = $(unit_libs)
+EXTRA_DIST += %D%/tap.h
+
+util_tests = \
+	%D%/test-addr \
+	%D%/test-bufq \
+	%D%/test-compiler \
+	%D%/test-cursor \
+	%D%/test-err \
+	%D%/test-file \
+	%D%/test-list \
+	%D%/test-log \
+	%D%/test-map \
+	%D%/test-mono \
+	%D%/test-rand \
+	%D%/test-units
+check_PROGRAMS += $(util_tests)
+TESTS += $(util_tests)
+%C%_test_addr_LDADD = $(unit_libs)
+%C%_test_bufq_LDADD = $(unit_libs)
+%C%_test_compiler_LDADD = $(unit_libs)
+%C%_test_cursor_LDADD = $(unit_libs)
+%C%_test_err_LDADD = $(unit_libs)
+%C%_test_file_LDADD = $(unit_libs)
+%C%_test_list_LDADD = $(unit_libs)
+%C%_test_log_LDADD = $(unit_libs)
+%C%_test_map_LDADD = $(unit_libs)
+%C%_test_mono_LDADD = $(unit_libs)
+%C%_test_rand_LDADD = $(unit_libs)
+%C%_test_units_LDADD = $(unit_libs)

@@ -15,6 +15,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Under a sanitizer some resources cannot be limited. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 static int tap_count, tap_failed;
 
 __attribute__((constructor, unused)) static void

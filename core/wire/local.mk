@@ -1,1 +1,9 @@
-# The protocol, pure: bytes and time in, bytes and events out.
+core_sources += \
+	%D%/code.c %D%/code.h \
+	%D%/frame.c %D%/frame.h \
+	%D%/msg.c %D%/msg.h \
+	%D%/mux.c %D%/mux.h %D%/mux_priv.h \
+	%D%/mux_recv.c \
+	%D%/mux_send.c \
+	%D%/mux_stream.c \
+	%D%/state.c %D%/state.h

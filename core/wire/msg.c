@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Payloads of control frames. Pure; any thread. A payload must hold exactly its fields: shorter and
+ * longer are both refused, but for the tail of extensions, which is walked and skipped. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "util/cursor.h"
+#include "wire/frame.h"
+#include "wire/msg.h"
+
+struct text
+text_of(const char *s)
+{
+	return (struct text){s != NULL ? s : "", s != NULL ? strlen(s) : 0};
+}
+
+char *
+text_copy(char *dst, size_t cap, struct text t)
+{
+	size_t n = MIN(t.n, cap - 1);
+
+	if (n > 0)
+		memcpy(dst, t.p, n);
+	dst[n] = '\0';
+	return dst;
+}
+
+/* ---- Reading ---------------------------------------------------------------------------------- */
+
+static struct text
+rd_blob(struct rd *r, size_t length_bytes)
+{
+	size_t n = (size_t)rd_uint(r, length_bytes);
+	const uint8_t *p = rd_bytes(r, n);
+
+	return p != NULL ? (struct text){(const char *)p, n} : (struct text){"", 0};
+}
+
+/* Text for people or names: a control character makes the reader bad, so that what a peer sends
+ * cannot forge log lines or drive a terminal. */
+static struct text
+rd_text(struct rd *r, size_t length_bytes)
+{
+	struct text t = rd_blob(r, length_bytes);
+
+	for (size_t i = 0; i < t.n; i++)
+		if ((uint8_t)t.p[i] < 0x20 || t.p[i] == 0x7f)
+			r->bad = true;
+	return t;
+}
+
+static void
+rd_tail(struct rd *r)
+{
+	while (rd_left(r) > 0) {
+		rd_u16(r);
+		rd_blob(r, 2);
+	}
+}
+
+static const char *
+rd_done(const struct rd *r)
+{
+	if (r->bad)
+		return "payload too short or with control characters";
+	if (r->p != r->end)
+		return "payload longer than its fields";
+	return NULL;
+}
+
+static bool
+is_name(struct text t)
+{
+	if (t.n == 0 || t.n > MSG_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < t.n; i++) {
+		char c = t.p[i];
+
+		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			    c == '.' || c == '_' || c == '-'))
+			return false;
+	}
+	return true;
+}
+
+const char *
+msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m_r)
+{
+	struct rd r = rd_init(p, n);
+	const uint8_t *magic = rd_bytes(&r, 4), *nonce;
+	struct msg_hello m = {0};
+	const char *bad;
+
+	if (magic == NULL || memcmp(magic, "ADIT", 4) != 0)
+		return "HELLO without the magic ADIT";
+	m.version_min = rd_u8(&r);
+	m.version_max = rd_u8(&r);
+	m.role = rd_u8(&r);
+	rd_u8(&r);
+	m.features = rd_u64(&r);
+	m.max_frame = rd_u32(&r);
+	m.stream_window = rd_u32(&r);
+	m.session_window = rd_u32(&r);
+	nonce = rd_bytes(&r, MSG_NONCE);
+	if (nonce != NULL)
+		memcpy(m.nonce, nonce, MSG_NONCE);
+	m.software = rd_text(&r, 1);
+	rd_tail(&r);
+	bad = rd_done(&r);
+	if (bad != NULL)
+		return bad;
+	if (m.version_min == 0 || m.version_min > m.version_max || m.role > 1)
+		return "HELLO with impossible versions or role";
+	if (m.max_frame < FRAME_DATA_MIN_LIMIT || m.max_frame > FRAME_DATA_MAX_LIMIT)
+		return "HELLO: max_frame out of range";
+	if (m.stream_window < 16384 || m.stream_window > 16777216)
+		return "HELLO: stream_window out of range";
+	if (m.session_window < 65536 || m.session_window > 1073741824)
+		return "HELLO: session_window out of range";
+	*m_r = m;
+	return NULL;
+}
+
+const char *
+msg_auth_decode(const uint8_t *p, size_t n, struct msg_auth *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_auth m;
+	const char *bad;
+
+	m.method = rd_text(&r, 1);
+	m.agent = rd_text(&r, 1);
+	m.data = rd_blob(&r, 2);
+	bad = rd_done(&r);
+	if (bad == NULL && (!is_name(m.method) || !is_name(m.agent)))
+		bad = "AUTH: method or agent is not a name";
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_data_decode(const uint8_t *p, size_t n, struct text *data_r)
+{
+	struct rd r = rd_init(p, n);
+	struct text data = rd_blob(&r, 2);
+	const char *bad = rd_done(&r);
+
+	if (bad == NULL)
+		*data_r = data;
+	return bad;
+}
+
+const char *
+msg_auth_ok_decode(const uint8_t *p, size_t n, struct msg_auth_ok *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_auth_ok m;
+	const char *bad;
+
+	m.session = rd_u64(&r);
+	m.account = rd_text(&r, 1);
+	m.agent = rd_text(&r, 1);
+	m.resume = rd_blob(&r, 2);
+	m.data = rd_blob(&r, 2);
+	rd_tail(&r);
+	bad = rd_done(&r);
+	if (bad == NULL && (!is_name(m.account) || !is_name(m.agent)))
+		bad = "AUTH_OK: account or agent is not a name";
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_auth_fail_decode(const uint8_t *p, size_t n, struct msg_auth_fail *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_auth_fail m;
+	const char *bad;
+
+	m.code = rd_u16(&r);
+	m.retry_after_ms = rd_u32(&r);
+	m.text = rd_text(&r, 1);
+	bad = rd_done(&r);
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_bind_decode(const uint8_t *p, size_t n, struct msg_bind *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_bind m;
+	const char *bad;
+
+	memset(&m, 0, sizeof(m));
+	m.tunnel = rd_u32(&r);
+	m.route = rd_text(&r, 1);
+	m.name = rd_text(&r, 1);
+	m.n_params = rd_u8(&r);
+	if (m.n_params > MSG_PARAMS_MAX)
+		return "BIND: too many parameters";
+	for (unsigned i = 0; i < m.n_params; i++) {
+		m.param[i].key = rd_text(&r, 1);
+		m.param[i].value = rd_text(&r, 2);
+	}
+	rd_tail(&r);
+	bad = rd_done(&r);
+	if (bad != NULL)
+		return bad;
+	if (m.tunnel == 0)
+		return "BIND: tunnel id 0";
+	if (!is_name(m.route) || !is_name(m.name))
+		return "BIND: route or name is not a name";
+	for (unsigned i = 0; i < m.n_params; i++)
+		if (!is_name(m.param[i].key))
+			return "BIND: a parameter's key is not a name";
+	*m_r = m;
+	return NULL;
+}
+
+const char *
+msg_bind_ok_decode(const uint8_t *p, size_t n, struct msg_bind_ok *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_bind_ok m;
+	const char *bad;
+
+	m.tunnel = rd_u32(&r);
+	m.address = rd_text(&r, 2);
+	rd_tail(&r);
+	bad = rd_done(&r);
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_bind_fail_decode(const uint8_t *p, size_t n, struct msg_bind_fail *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_bind_fail m;
+	const char *bad;
+
+	m.tunnel = rd_u32(&r);
+	m.code = rd_u16(&r);
+	m.text = rd_text(&r, 2);
+	bad = rd_done(&r);
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_open_decode(const uint8_t *p, size_t n, struct msg_open *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_open m = {0};
+	const uint8_t *ip;
+	size_t len;
+	const char *bad;
+
+	m.tunnel = rd_u32(&r);
+	m.family = rd_u8(&r);
+	m.port = rd_u16(&r);
+	if (m.family != 0 && m.family != 4 && m.family != 6)
+		return "OPEN: unknown address family";
+	len = m.family == 4 ? 4 : m.family == 6 ? 16 : 0;
+	ip = rd_bytes(&r, len);
+	if (ip != NULL)
+		memcpy(m.ip, ip, len);
+	rd_tail(&r);
+	bad = rd_done(&r);
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_end_decode(const uint8_t *p, size_t n, struct msg_end *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_end m;
+	const char *bad;
+
+	m.code = rd_u16(&r);
+	m.text = rd_text(&r, 1);
+	bad = rd_done(&r);
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_goaway_decode(const uint8_t *p, size_t n, struct msg_goaway *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_goaway m;
+	const char *bad;
+
+	m.code = rd_u16(&r);
+	m.retry_after_ms = rd_u32(&r);
+	m.last = rd_u32(&r);
+	m.text = rd_text(&r, 1);
+	bad = rd_done(&r);
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_u32_decode(const uint8_t *p, size_t n, uint32_t *v_r)
+{
+	struct rd r = rd_init(p, n);
+	uint32_t v = rd_u32(&r);
+	const char *bad = rd_done(&r);
+
+	if (bad == NULL)
+		*v_r = v;
+	return bad;
+}
+
+const char *
+msg_u64_decode(const uint8_t *p, size_t n, uint64_t *v_r)
+{
+	struct rd r = rd_init(p, n);
+	uint64_t v = rd_u64(&r);
+	const char *bad = rd_done(&r);
+
+	if (bad == NULL)
+		*v_r = v;
+	return bad;
+}
+
+const char *
+msg_empty_decode(size_t n)
+{
+	return n == 0 ? NULL : "payload longer than its fields";
+}
+
+/* ---- Writing ---------------------------------------------------------------------------------- */
+
+static void
+wr_blob(struct wr *w, struct text t, size_t length_bytes)
+{
+	must(t.n < (size_t)1 << 8 * length_bytes);
+	wr_uint(w, t.n, length_bytes);
+	wr_bytes(w, t.p, t.n);
+}
+
+/* A text for people is cut rather than refused. */
+static void
+wr_text8(struct wr *w, struct text t)
+{
+	wr_blob(w, (struct text){t.p, MIN(t.n, MSG_TEXT_MAX)}, 1);
+}
+
+static size_t
+wr_done(const struct wr *w)
+{
+	return w->bad ? 0 : wr_len(w);
+}
+
+size_t
+msg_hello_encode(uint8_t *p, size_t cap, const struct msg_hello *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_bytes(&w, "ADIT", 4);
+	wr_u8(&w, m->version_min);
+	wr_u8(&w, m->version_max);
+	wr_u8(&w, m->role);
+	wr_u8(&w, 0);
+	wr_u64(&w, m->features);
+	wr_u32(&w, m->max_frame);
+	wr_u32(&w, m->stream_window);
+	wr_u32(&w, m->session_window);
+	wr_bytes(&w, m->nonce, MSG_NONCE);
+	wr_text8(&w, m->software);
+	return wr_done(&w);
+}
+
+size_t
+msg_auth_encode(uint8_t *p, size_t cap, const struct msg_auth *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_blob(&w, m->method, 1);
+	wr_blob(&w, m->agent, 1);
+	wr_blob(&w, m->data, 2);
+	return wr_done(&w);
+}
+
+size_t
+msg_data_encode(uint8_t *p, size_t cap, struct text data)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_blob(&w, data, 2);
+	return wr_done(&w);
+}
+
+size_t
+msg_auth_ok_encode(uint8_t *p, size_t cap, const struct msg_auth_ok *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u64(&w, m->session);
+	wr_blob(&w, m->account, 1);
+	wr_blob(&w, m->agent, 1);
+	wr_blob(&w, m->resume, 2);
+	wr_blob(&w, m->data, 2);
+	return wr_done(&w);
+}
+
+size_t
+msg_auth_fail_encode(uint8_t *p, size_t cap, const struct msg_auth_fail *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u16(&w, m->code);
+	wr_u32(&w, m->retry_after_ms);
+	wr_text8(&w, m->text);
+	return wr_done(&w);
+}
+
+size_t
+msg_bind_encode(uint8_t *p, size_t cap, const struct msg_bind *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	must(m->n_params <= MSG_PARAMS_MAX);
+	wr_u32(&w, m->tunnel);
+	wr_blob(&w, m->route, 1);
+	wr_blob(&w, m->name, 1);
+	wr_u8(&w, (uint8_t)m->n_params);
+	for (unsigned i = 0; i < m->n_params; i++) {
+		wr_blob(&w, m->param[i].key, 1);
+		wr_blob(&w, m->param[i].value, 2);
+	}
+	return wr_done(&w);
+}
+
+size_t
+msg_bind_ok_encode(uint8_t *p, size_t cap, const struct msg_bind_ok *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u32(&w, m->tunnel);
+	wr_blob(&w, m->address, 2);
+	return wr_done(&w);
+}
+
+size_t
+msg_bind_fail_encode(uint8_t *p, size_t cap, const struct msg_bind_fail *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u32(&w, m->tunnel);
+	wr_u16(&w, m->code);
+	wr_blob(&w, m->text, 2);
+	return wr_done(&w);
+}
+
+size_t
+msg_open_encode(uint8_t *p, size_t cap, const struct msg_open *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u32(&w, m->tunnel);
+	wr_u8(&w, m->family);
+	wr_u16(&w, m->port);
+	wr_bytes(&w, m->ip, m->family == 4 ? 4 : m->family == 6 ? 16 : 0);
+	return wr_done(&w);
+}
+
+size_t
+msg_end_encode(uint8_t *p, size_t cap, const struct msg_end *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u16(&w, m->code);
+	wr_text8(&w, m->text);
+	return wr_done(&w);
+}
+
+size_t
+msg_goaway_encode(uint8_t *p, size_t cap, const struct msg_goaway *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u16(&w, m->code);
+	wr_u32(&w, m->retry_after_ms);
+	wr_u32(&w, m->last);
+	wr_text8(&w, m->text);
+	return wr_done(&w);
+}

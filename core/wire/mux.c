@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Life and time of one end of a session. Pure; whatever thread owns the session. Every way to end
+ * goes through mux_end(), so streams are told before the owner is. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/compiler.h"
+#include "wire/mux_priv.h"
+
+#define PING_RATE 2.0
+#define PING_BURST 10.0
+
+void
+mux_move(struct mux *m, enum session_state to)
+{
+	if (m->state == to)
+		return;
+	must(session_may_move(m->state, to));
+	m->state = to;
+}
+
+bool
+mux_alive(const struct mux *m)
+{
+	return m->state >= SESSION_AUTHENTICATED && m->state <= SESSION_DRAINING;
+}
+
+bool
+mux_over(const struct mux *m)
+{
+	return m->state >= SESSION_DETACHED;
+}
+
+void
+mux_wake(struct mux *m)
+{
+	m->ops->wake(m);
+}
+
+static void
+send_hello(struct mux *m, uint8_t version_min, uint64_t features)
+{
+	struct msg_hello h = {
+		.version_min = version_min,
+		.version_max = MSG_VERSION,
+		.role = m->conf.role == ROLE_SERVER,
+		.features = features,
+		.max_frame = m->conf.max_frame,
+		.stream_window = m->conf.stream_window,
+		.session_window = m->conf.session_window,
+		.software = text_of(m->conf.software),
+	};
+	uint8_t p[512];
+
+	memcpy(h.nonce, m->nonce, MSG_NONCE);
+	mux_queue(m, FRAME_HELLO, p, msg_hello_encode(p, sizeof(p), &h));
+}
+
+void
+mux_init(struct mux *m, const struct mux_conf *conf, const struct mux_ops *ops, void *owner,
+	const uint8_t *nonce, struct mono now)
+{
+	memset(m, 0, sizeof(*m));
+	m->conf = *conf;
+	m->ops = ops;
+	m->owner = owner;
+	memcpy(m->nonce, nonce, MSG_NONCE);
+	m->now = m->began = m->heard = m->pings_at = now;
+	m->pings = PING_BURST;
+	bufq_init(&m->ctl);
+	list_init(&m->due);
+	list_init(&m->ready);
+	list_init(&m->parked);
+	list_init(&m->opening);
+	list_init(&m->zombies);
+	if (conf->role == ROLE_AGENT)
+		send_hello(m, MSG_VERSION, 0);
+}
+
+static void
+drop_streams(struct mux *m)
+{
+	struct mux_stream *st;
+	size_t pos = 0;
+
+	while ((st = idmap_next(&m->streams, &pos, NULL)) != NULL)
+		stream_drop(st);
+}
+
+void
+mux_fini(struct mux *m)
+{
+	drop_streams(m);
+	idmap_fini(&m->streams);
+	bufq_fini(&m->ctl);
+	free(m->ctl_in);
+	m->ctl_in = NULL;
+}
+
+/* Streams learn that they are over. They stay until mux_fini(), for their owners' sake. */
+static void
+abort_streams(struct mux *m, uint16_t code, const char *text)
+{
+	struct mux_stream *st;
+	size_t pos = 0;
+
+	while ((st = idmap_next(&m->streams, &pos, NULL)) != NULL) {
+		list_remove(&st->due);
+		stream_unpark(st);
+		list_remove(&st->wait);
+		stream_tell(st, code, text_of(text));
+	}
+}
+
+static void
+mux_end(struct mux *m, uint16_t code, const char *text, bool local, uint32_t retry_ms)
+{
+	mux_move(m, SESSION_CLOSED);
+	abort_streams(m, code, text);
+	m->ops->closed(m, code, text, local, retry_ms);
+}
+
+static void
+send_goaway(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text)
+{
+	struct msg_goaway g = {
+		.code = code,
+		.retry_after_ms = retry_ms,
+		.last = m->conf.role == ROLE_SERVER ? m->last_id : 0,
+		.text = text_of(text),
+	};
+	uint8_t p[512];
+
+	mux_queue(m, FRAME_GOAWAY, p, msg_goaway_encode(p, sizeof(p), &g));
+}
+
+void
+mux_fail(struct mux *m, uint16_t code, const char *text)
+{
+	if (mux_over(m))
+		return;
+	send_goaway(m, code, 0, text);
+	mux_end(m, code, text, true, 0);
+}
+
+void
+mux_ended(struct mux *m, uint16_t code, struct text text, uint32_t retry_ms)
+{
+	char copy[MSG_TEXT_MAX + 1];
+
+	mux_end(m, code, text_copy(copy, sizeof(copy), text), false, retry_ms);
+}
+
+void
+mux_drain(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text)
+{
+	if (mux_over(m))
+		return;
+	if (!mux_alive(m)) {
+		mux_fail(m, code, text);
+		return;
+	}
+	send_goaway(m, code, retry_ms, text);
+	mux_move(m, SESSION_DRAINING);
+}
+
+void
+mux_detach(struct mux *m)
+{
+	if (mux_over(m))
+		return;
+	if (!mux_alive(m)) { /* nobody logged in: there is nothing to keep */
+		mux_move(m, SESSION_CLOSED);
+		return;
+	}
+	mux_move(m, SESSION_DETACHED);
+	abort_streams(m, CODE_LINK_LOST, code_text(CODE_LINK_LOST));
+}
+
+/* ---- Time ------------------------------------------------------------------------------------- */
+
+static struct mono
+list_deadline(const struct list *head, int64_t ms)
+{
+	if (list_empty(head))
+		return MONO_NEVER;
+	return mono_add_ms(list_entry(head->next, struct mux_stream, wait)->since, ms);
+}
+
+struct mono
+mux_deadline(const struct mux *m)
+{
+	struct mono t;
+
+	if (mux_over(m))
+		return MONO_NEVER;
+	if (!mux_alive(m))
+		return mono_add_ms(m->began, m->conf.handshake_ms);
+	t = mono_add_ms(m->heard, m->ping_waiting || m->ping_due ? m->conf.dead_ms : m->conf.ping_ms);
+	t = mono_min(t, list_deadline(&m->opening, m->conf.open_ms));
+	return mono_min(t, list_deadline(&m->zombies, MUX_ZOMBIE_MS));
+}
+
+static bool
+reached(struct mono now, struct mono at)
+{
+	return !mono_before(now, at);
+}
+
+static void
+expire_opening(struct mux *m)
+{
+	while (!list_empty(&m->opening) &&
+		reached(m->now, list_deadline(&m->opening, m->conf.open_ms))) {
+		struct mux_stream *st = list_entry(m->opening.next, struct mux_stream, wait);
+
+		stream_tell(st, CODE_CONNECT_TIMEOUT, text_of(code_text(CODE_CONNECT_TIMEOUT)));
+		mux_reset(st, CODE_TIMEOUT, "not answered in time");
+	}
+}
+
+static void
+tick_silence(struct mux *m)
+{
+	if (reached(m->now, mono_add_ms(m->heard, m->conf.dead_ms))) {
+		mux_fail(m, CODE_NOTHING_HEARD, code_text(CODE_NOTHING_HEARD));
+		return;
+	}
+	if (!m->ping_waiting && !m->ping_due &&
+		reached(m->now, mono_add_ms(m->heard, m->conf.ping_ms))) {
+		m->ping_due = true;
+		mux_wake(m);
+	}
+}
+
+void
+mux_tick(struct mux *m, struct mono now)
+{
+	m->now = now;
+	if (mux_over(m))
+		return;
+	if (!mux_alive(m)) {
+		if (reached(now, mux_deadline(m)))
+			mux_fail(m, CODE_TIMEOUT, "login took too long");
+		return;
+	}
+	expire_opening(m);
+	if (reached(now, list_deadline(&m->zombies, MUX_ZOMBIE_MS))) {
+		mux_fail(m, CODE_PROTOCOL, "a reset stream was never ended by the peer");
+		return;
+	}
+	tick_silence(m);
+}
+
+/* ---- Login and tunnels -------------------------------------------------------------------------*/
+
+/* The numbered sequence begins behind what is queued now (protocol.md section 7). */
+static void
+number_from_here(struct mux *m)
+{
+	m->tx_base = m->tx_total + m->ctl.len;
+}
+
+static bool
+logging_in(const struct mux *m, enum role role)
+{
+	return m->conf.role == role && m->state == SESSION_HANDSHAKEN;
+}
+
+void
+mux_send_auth(struct mux *m, const struct msg_auth *auth)
+{
+	uint8_t p[FRAME_CONTROL_MAX];
+
+	if (!logging_in(m, ROLE_AGENT))
+		return;
+	must(m->login == LOGIN_AUTH);
+	mux_queue(m, FRAME_AUTH, p, msg_auth_encode(p, sizeof(p), auth));
+	number_from_here(m);
+	m->login = LOGIN_ANSWER;
+}
+
+void
+mux_send_answer(struct mux *m, struct text data)
+{
+	uint8_t p[FRAME_CONTROL_MAX];
+
+	if (!logging_in(m, ROLE_AGENT))
+		return;
+	must(m->login == LOGIN_AUTH);
+	mux_queue(m, FRAME_AUTH_ANSWER, p, msg_data_encode(p, sizeof(p), data));
+	number_from_here(m);
+	m->login = LOGIN_ANSWER;
+}
+
+void
+mux_send_challenge(struct mux *m, struct text data)
+{
+	uint8_t p[FRAME_CONTROL_MAX];
+
+	if (!logging_in(m, ROLE_SERVER))
+		return;
+	must(m->login == LOGIN_WAIT);
+	mux_queue(m, FRAME_AUTH_CHALLENGE, p, msg_data_encode(p, sizeof(p), data));
+	m->login = LOGIN_ANSWER;
+}
+
+void
+mux_send_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
+{
+	uint8_t p[FRAME_CONTROL_MAX];
+
+	if (!logging_in(m, ROLE_SERVER))
+		return;
+	must(m->login == LOGIN_WAIT);
+	m->session_id = ok->session;
+	mux_queue(m, FRAME_AUTH_OK, p, msg_auth_ok_encode(p, sizeof(p), ok));
+	number_from_here(m);
+	m->rx_base = m->rx_total;
+	mux_move(m, SESSION_AUTHENTICATED);
+}
+
+void
+mux_send_auth_fail(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text)
+{
+	struct msg_auth_fail f = {code, retry_ms, text_of(text)};
+	uint8_t p[512];
+
+	if (!logging_in(m, ROLE_SERVER))
+		return;
+	mux_queue(m, FRAME_AUTH_FAIL, p, msg_auth_fail_encode(p, sizeof(p), &f));
+	mux_end(m, code, text, true, retry_ms);
+}
+
+void
+mux_send_bind(struct mux *m, const struct msg_bind *bind)
+{
+	uint8_t p[FRAME_CONTROL_MAX];
+
+	if (mux_alive(m))
+		mux_queue(m, FRAME_BIND, p, msg_bind_encode(p, sizeof(p), bind));
+}
+
+void
+mux_send_bind_ok(struct mux *m, uint32_t tunnel, const char *address)
+{
+	struct msg_bind_ok ok = {tunnel, text_of(address)};
+	uint8_t p[FRAME_CONTROL_MAX];
+
+	if (!mux_alive(m))
+		return;
+	mux_queue(m, FRAME_BIND_OK, p, msg_bind_ok_encode(p, sizeof(p), &ok));
+	if (m->state == SESSION_AUTHENTICATED)
+		mux_move(m, SESSION_BOUND);
+}
+
+static void
+send_bind_end(struct mux *m, uint8_t type, uint32_t tunnel, uint16_t code, const char *text)
+{
+	struct msg_bind_fail f = {tunnel, code, text_of(text)};
+	uint8_t p[FRAME_CONTROL_MAX];
+
+	if (mux_alive(m))
+		mux_queue(m, type, p, msg_bind_fail_encode(p, sizeof(p), &f));
+}
+
+void
+mux_send_bind_fail(struct mux *m, uint32_t tunnel, uint16_t code, const char *text)
+{
+	send_bind_end(m, FRAME_BIND_FAIL, tunnel, code, text);
+}
+
+void
+mux_send_unbind(struct mux *m, uint32_t tunnel, uint16_t code, const char *text)
+{
+	send_bind_end(m, FRAME_UNBIND, tunnel, code, text);
+}
+
+/* ---- The server's half of HELLO and the peer's PING, called by mux_recv.c -------------------- */
+
+void
+mux_answer_hello(struct mux *m)
+{
+	send_hello(m, MSG_VERSION, 0);
+}
+
+bool
+mux_ping_allowed(struct mux *m)
+{
+	double ms = (double)(m->now.ns - m->pings_at.ns) / 1e6;
+
+	m->pings_at = m->now;
+	m->pings = MIN(m->pings + ms / 1000 * PING_RATE, PING_BURST);
+	if (m->pings < 1)
+		return false;
+	m->pings -= 1;
+	return true;
+}

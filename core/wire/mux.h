@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* One end of a session: frames, login steps, streams, credit, scheduling, liveness (protocol.md).
+ * Pure: bytes and time go in, bytes and events come out. No sockets, no clock, no threads.
+ *
+ * In: mux_recv() takes what the link gave, in pieces of any size, and makes upcalls. DATA is not
+ * assembled; its payload is handed on as it arrives.
+ * Out: mux_output() fills a buffer: control frames first, then DATA of the ready streams in deficit
+ * round robin. Payload is pulled from the streams' sockets at that moment, straight into the buffer,
+ * so nothing waits in user space that the link does not take now.
+ * Time: mux_tick() when mux_deadline() has come.
+ *
+ * Upcalls may call any function of the same mux but mux_recv, mux_output, mux_tick and mux_fini. A
+ * stream is freed only after its gone() upcall, never inside another call about it. After closed()
+ * nothing comes any more; mux_output() still gives the GOAWAY that explains it. */
+
+#ifndef ADIT_WIRE_MUX_H
+#define ADIT_WIRE_MUX_H
+
+#include <sys/types.h>
+
+#include "util/bufq.h"
+#include "util/list.h"
+#include "util/map.h"
+#include "util/mono.h"
+#include "wire/code.h"
+#include "wire/frame.h"
+#include "wire/msg.h"
+#include "wire/state.h"
+
+#define MUX_FLOOR 16384u     /* outstanding bytes of a stream that are always free */
+#define MUX_ACK_EVERY 262144u /* bytes received after which ACK is due */
+#define MUX_PONGS 16u
+#define MUX_GLITCHES 100u
+#define MUX_ZOMBIE_MS 30000  /* for the peer's end after our RESET */
+#define MUX_OUTPUT_MIN 32768u
+#define MUX_CTL_MAX 262144u  /* queued control bytes (BIND answers and the like); more: close */
+
+struct mux;
+
+struct mux_conf {
+	enum role role;
+	uint32_t max_frame;         /* largest DATA payload we take */
+	uint32_t stream_window;     /* at first */
+	uint32_t stream_window_max; /* grown */
+	uint32_t session_window;
+	uint32_t max_streams;
+	int64_t handshake_ms, open_ms, ping_ms, dead_ms;
+	const char *software; /* constant text for HELLO */
+};
+
+/* One stream. Fields behind "mux" are for wire/ alone. */
+struct mux_stream {
+	void *user; /* whose it is; set by mux_open()'s caller or in open() */
+	uint32_t id, tunnel;
+	/* mux: */
+	struct mux *m;
+	struct list due;  /* has control frames to send */
+	struct list run;  /* in ready or parked: wants to send DATA */
+	struct list wait; /* in opening or zombies, by time */
+	struct mono since;
+	enum stream_state state;
+	enum stream_end tx_end, rx_end;
+	bool answered;     /* OPEN_OK came or was sent */
+	bool send_open, send_ok, send_end, send_credit, send_blocked;
+	bool hungry;       /* has bytes, but no credit of its own */
+	bool blocked_said; /* BLOCKED was sent since credit last came */
+	bool refused;      /* our end is OPEN_FAIL instead of RESET */
+	bool told;         /* the owner knows that the stream is over */
+	bool parked;       /* in the list of those that wait for session credit */
+	int32_t deficit;
+	uint64_t tx_sent, tx_credit;          /* credit: sum of CREDIT received */
+	uint64_t rx_got, rx_used, rx_credit;  /* credit: sum of CREDIT given, growth included */
+	uint64_t rx_grown;
+	struct msg_open open; /* server: until it is sent */
+	uint16_t end_code;
+	char *end_text; /* of RESET or OPEN_FAIL, or NULL */
+};
+
+struct mux_ops {
+	/* Login. hello: the peer's HELLO is known and fine. */
+	void (*hello)(struct mux *m, const struct msg_hello *hello);
+	void (*auth)(struct mux *m, const struct msg_auth *auth);   /* server */
+	void (*answer)(struct mux *m, struct text data);            /* server */
+	void (*challenge)(struct mux *m, struct text data);         /* agent */
+	void (*auth_ok)(struct mux *m, const struct msg_auth_ok *ok); /* agent */
+	/* Tunnels. */
+	void (*bind)(struct mux *m, const struct msg_bind *bind);   /* server */
+	void (*bind_ok)(struct mux *m, const struct msg_bind_ok *ok);
+	void (*bind_fail)(struct mux *m, const struct msg_bind_fail *fail);
+	void (*unbind)(struct mux *m, const struct msg_bind_fail *unbind);
+	/* Streams. open: agent; answer with mux_open_ok() or mux_open_fail(), now or later. */
+	void (*open)(struct mux *m, struct mux_stream *st, const struct msg_open *open);
+	void (*open_ok)(struct mux *m, struct mux_stream *st); /* server */
+	/* n bytes came; report with mux_consumed() when the far socket took them. */
+	void (*data)(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n);
+	void (*fin)(struct mux *m, struct mux_stream *st); /* nothing more comes, all was sent */
+	/* The peer aborted (RESET, OPEN_FAIL), or the session's end did. Nothing more is to be sent. */
+	void (*reset)(struct mux *m, struct mux_stream *st, uint16_t code, struct text text);
+	/* The stream is over on the wire and freed when this returns. Comes for every stream, once. */
+	void (*gone)(struct mux *m, struct mux_stream *st);
+	/* Up to n bytes to send. >0: bytes; fewer than n: that was all for now. 0: end, FIN is sent.
+	 * -EAGAIN: none now, mux_ready() will be called. Another negative errno: broken, RESET is
+	 * sent with the code for a reset socket; no upcall comes but gone(). */
+	ssize_t (*pull)(struct mux *m, struct mux_stream *st, void *p, size_t n);
+	/* The other end will leave (GOAWAY). */
+	void (*goaway)(struct mux *m, const struct msg_goaway *goaway);
+	/* There is something for mux_output(). */
+	void (*wake)(struct mux *m);
+	/* The session has ended: by our verdict (local), or the peer's GOAWAY or AUTH_FAIL with an
+	 * error code. retry_ms: earliest return that the peer asked for. */
+	void (*closed)(struct mux *m, uint16_t code, const char *text, bool local, uint32_t retry_ms);
+};
+
+struct mux {
+	const struct mux_ops *ops;
+	void *owner;
+	struct mux_conf conf;
+	enum session_state state;
+	enum login_step login;
+	struct msg_hello peer; /* software is not kept */
+	uint8_t nonce[MSG_NONCE]; /* ours */
+	uint64_t session_id; /* server: set before mux_auth_ok(); agent: from AUTH_OK */
+	/* time */
+	struct mono now, began, heard, ping_at;
+	bool ping_due, ping_waiting;
+	uint64_t ping_token;
+	int64_t rtt_us, rtt_min_us; /* smoothed and least; 0 unknown */
+	/* receiving */
+	uint8_t head[FRAME_HEADER];
+	size_t head_n;
+	struct frame f;        /* the frame whose header is complete (head_n == FRAME_HEADER) */
+	uint32_t left;         /* of its payload */
+	struct mux_stream *data_st; /* of a DATA frame; NULL: skip the payload */
+	bool skip;             /* payload of an unknown frame */
+	uint8_t *ctl_in;       /* a control payload that came in pieces */
+	uint64_t rx_total, rx_base, rx_acked; /* acked: what our last ACK said */
+	/* sending */
+	struct bufq ctl;
+	uint64_t tx_total, tx_base, tx_acked;
+	uint64_t pongs[MUX_PONGS];
+	unsigned n_pongs;
+	bool ack_due, blocked_due, blocked_said, flush_credit;
+	struct list due, ready, parked, opening, zombies;
+	/* streams */
+	struct idmap streams;
+	size_t n_streams, n_opening;
+	uint32_t last_id;
+	uint64_t tx_over, tx_session_credit; /* sum above floors; credit for stream 0 */
+	uint64_t rx_over, rx_grown;
+	/* limits */
+	unsigned glitches;
+	double pings;        /* token bucket */
+	struct mono pings_at;
+	uint64_t frames_in;
+};
+
+/* nonce: MSG_NONCE fresh random bytes. An agent's HELLO is the first output. */
+void mux_init(struct mux *m, const struct mux_conf *conf, const struct mux_ops *ops, void *owner,
+	const uint8_t *nonce, struct mono now);
+
+/* Frees everything; gone() comes for streams that are left. */
+void mux_fini(struct mux *m);
+
+/* 0, or -EPROTO: the session has ended (closed() came). */
+int mux_recv(struct mux *m, struct mono now, const uint8_t *p, size_t n);
+
+/* Fills p with at most cap bytes (cap at least MUX_OUTPUT_MIN); returns how many. */
+size_t mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap);
+bool mux_wants_output(const struct mux *m);
+
+struct mono mux_deadline(const struct mux *m);
+void mux_tick(struct mux *m, struct mono now);
+
+/* ---- Login -------------------------------------------------------------------------------------*/
+void mux_send_auth(struct mux *m, const struct msg_auth *auth);
+void mux_send_answer(struct mux *m, struct text data);
+void mux_send_challenge(struct mux *m, struct text data);
+void mux_send_auth_ok(struct mux *m, const struct msg_auth_ok *ok);
+/* Refuses the login and ends the session, with closed(local). */
+void mux_send_auth_fail(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text);
+
+/* ---- Tunnels -----------------------------------------------------------------------------------*/
+void mux_send_bind(struct mux *m, const struct msg_bind *bind);
+void mux_send_bind_ok(struct mux *m, uint32_t tunnel, const char *address);
+void mux_send_bind_fail(struct mux *m, uint32_t tunnel, uint16_t code, const char *text);
+void mux_send_unbind(struct mux *m, uint32_t tunnel, uint16_t code, const char *text);
+
+/* ---- Ends --------------------------------------------------------------------------------------*/
+/* No new streams; those that are open go on. */
+void mux_drain(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text);
+/* Ends the session at once: streams are reset, GOAWAY is the last output, closed(local) comes. */
+void mux_fail(struct mux *m, uint16_t code, const char *text);
+/* The link is gone: DETACHED. Streams end with reset(LINK_LOST); no closed() comes. */
+void mux_detach(struct mux *m);
+
+/* ---- Streams -----------------------------------------------------------------------------------*/
+/* Server, BOUND or FORWARDING. NULL when no stream can be opened (draining, ids used up). */
+struct mux_stream *mux_open(struct mux *m, const struct msg_open *open, void *user);
+/* Agent. */
+void mux_open_ok(struct mux_stream *st);
+void mux_open_fail(struct mux_stream *st, uint16_t code, const char *text);
+/* The socket has bytes or its end: pull() will be called when it is this stream's turn. */
+void mux_ready(struct mux_stream *st);
+void mux_consumed(struct mux_stream *st, size_t n);
+/* Aborts both directions. text may be NULL. No upcall but gone(). */
+void mux_reset(struct mux_stream *st, uint16_t code, const char *text);
+
+/* Bytes that came and were not reported as consumed. */
+static inline uint64_t
+mux_unread(const struct mux_stream *st)
+{
+	return st->rx_got - st->rx_used;
+}
+
+#endif

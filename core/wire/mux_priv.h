@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* What the files of the mux share: mux.c (life, time), mux_recv.c (in), mux_send.c (out),
+ * mux_stream.c (streams and credit). Nobody else includes this. Pure. */
+
+#ifndef ADIT_WIRE_MUX_PRIV_H
+#define ADIT_WIRE_MUX_PRIV_H
+
+#include "wire/mux.h"
+
+/* mux.c */
+void mux_move(struct mux *m, enum session_state to);
+bool mux_alive(const struct mux *m); /* logged in, neither detached nor closed */
+bool mux_over(const struct mux *m);  /* detached or closed */
+void mux_wake(struct mux *m);
+/* Ends the session because the peer said so. */
+void mux_ended(struct mux *m, uint16_t code, struct text text, uint32_t retry_ms);
+void mux_answer_hello(struct mux *m);   /* server */
+bool mux_ping_allowed(struct mux *m);   /* takes one from the bucket of received PINGs */
+
+/* mux_send.c: a control frame for stream 0, behind what is queued. */
+void mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n);
+
+/* mux_stream.c */
+struct mux_stream *stream_new(struct mux *m, uint32_t id, uint32_t tunnel);
+void stream_move(struct mux_stream *st, enum stream_state to);
+void stream_due(struct mux_stream *st);
+void stream_run(struct mux_stream *st); /* into the round robin, at its end */
+void stream_unpark(struct mux_stream *st); /* out of the list of those without session credit */
+/* Tells the owner that the peer or the session aborted; once. */
+void stream_tell(struct mux_stream *st, uint16_t code, struct text text);
+/* Frees the stream if it is over for both sides; st may be gone afterwards. */
+bool stream_settle(struct mux_stream *st);
+void stream_drop(struct mux_stream *st); /* gone() and free, whatever its state */
+void stream_ended(struct mux_stream *st); /* CLOSING, and on the list of those we wait for */
+/* Bytes that may be sent now by credit of the stream, and by credit of the session. */
+uint64_t stream_credit(const struct mux_stream *st);
+uint64_t session_credit(const struct mux_stream *st);
+void stream_sent(struct mux_stream *st, uint32_t n);
+/* A DATA header of n bytes came: false if it is more than the credit that was given. */
+bool stream_receives(struct mux_stream *st, uint32_t n);
+void stream_got_credit(struct mux_stream *st, uint32_t n);
+void session_got_credit(struct mux *m);
+void stream_peer_blocked(struct mux_stream *st);
+/* How much CREDIT is owed now; 0 when it is not yet due. */
+uint32_t stream_owes(const struct mux_stream *st);
+void stream_flush_credit(struct mux *m);
+
+#endif

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The way in: bytes of the link in pieces of any size become frames and upcalls. Pure. Everything
+ * about a frame is decided on its header, by the tables of wire/state.c; a payload is looked at only
+ * when its frame is legal. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/compiler.h"
+#include "wire/mux_priv.h"
+
+static void
+protocol_error(struct mux *m, const char *what)
+{
+	char text[160];
+	const char *name = frame_name(m->f.type);
+
+	snprintf(text, sizeof(text), "%s (frame %s 0x%02x, stream %u, state %s)", what,
+		name != NULL ? name : "unknown", m->f.type, m->f.stream,
+		session_state_name(m->state));
+	mux_fail(m, CODE_PROTOCOL, text);
+}
+
+static void
+glitch(struct mux *m)
+{
+	if (++m->glitches > MUX_GLITCHES)
+		mux_fail(m, CODE_LIMIT, "too many glitches");
+}
+
+/* ---- Login ------------------------------------------------------------------------------------- */
+
+static const char *
+on_hello(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_hello h;
+	const char *bad = msg_hello_decode(p, n, &h);
+
+	if (bad != NULL)
+		return bad;
+	if (h.role == (m->conf.role == ROLE_SERVER))
+		return "HELLO of the wrong role";
+	if (h.version_min > MSG_VERSION || h.version_max < MSG_VERSION) {
+		mux_fail(m, CODE_VERSION, "no common version: this end speaks version 1");
+		return NULL;
+	}
+	if (m->conf.role == ROLE_AGENT && h.features != 0)
+		return "HELLO agrees to features that were not offered";
+	m->peer = h;
+	m->peer.software = text_of(NULL);
+	mux_move(m, SESSION_HANDSHAKEN);
+	m->login = LOGIN_AUTH;
+	if (m->conf.role == ROLE_SERVER)
+		mux_answer_hello(m);
+	m->ops->hello(m, &h);
+	return NULL;
+}
+
+static const char *
+on_auth(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_auth a;
+	const char *bad = msg_auth_decode(p, n, &a);
+
+	if (bad != NULL)
+		return bad;
+	m->login = LOGIN_WAIT;
+	m->ops->auth(m, &a);
+	return NULL;
+}
+
+static const char *
+on_auth_data(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct text data;
+	const char *bad = msg_data_decode(p, n, &data);
+
+	if (bad != NULL)
+		return bad;
+	if (m->conf.role == ROLE_SERVER) {
+		m->login = LOGIN_WAIT;
+		m->ops->answer(m, data);
+	} else {
+		m->login = LOGIN_AUTH;
+		m->ops->challenge(m, data);
+	}
+	return NULL;
+}
+
+static const char *
+on_auth_ok(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_auth_ok ok;
+	const char *bad = msg_auth_ok_decode(p, n, &ok);
+
+	if (bad != NULL)
+		return bad;
+	m->session_id = ok.session;
+	m->rx_base = m->rx_total;
+	mux_move(m, SESSION_AUTHENTICATED);
+	m->ping_due = true; /* the first measure of the round trip */
+	mux_wake(m);
+	m->ops->auth_ok(m, &ok);
+	return NULL;
+}
+
+static const char *
+on_auth_fail(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_auth_fail f;
+	const char *bad = msg_auth_fail_decode(p, n, &f);
+
+	if (bad == NULL)
+		mux_ended(m, f.code, f.text, f.retry_after_ms);
+	return bad;
+}
+
+/* ---- Tunnels and session ----------------------------------------------------------------------- */
+
+static const char *
+on_bind(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_bind b;
+	const char *bad = msg_bind_decode(p, n, &b);
+
+	if (bad == NULL)
+		m->ops->bind(m, &b);
+	return bad;
+}
+
+static const char *
+on_bind_ok(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_bind_ok ok;
+	const char *bad = msg_bind_ok_decode(p, n, &ok);
+
+	if (bad != NULL)
+		return bad;
+	if (m->state == SESSION_AUTHENTICATED)
+		mux_move(m, SESSION_BOUND);
+	m->ops->bind_ok(m, &ok);
+	return NULL;
+}
+
+static const char *
+on_bind_end(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_bind_fail f;
+	const char *bad = msg_bind_fail_decode(p, n, &f);
+
+	if (bad != NULL)
+		return bad;
+	if (m->f.type == FRAME_UNBIND)
+		m->ops->unbind(m, &f);
+	else
+		m->ops->bind_fail(m, &f);
+	return NULL;
+}
+
+static const char *
+on_ack(struct mux *m, const uint8_t *p, size_t n)
+{
+	uint64_t seq;
+	const char *bad = msg_u64_decode(p, n, &seq);
+
+	if (bad != NULL)
+		return bad;
+	if (seq > m->tx_total - m->tx_base || seq < m->tx_acked)
+		return "ACK of bytes that were not sent, or below an earlier one";
+	m->tx_acked = seq;
+	return NULL;
+}
+
+static const char *
+on_ping(struct mux *m, const uint8_t *p, size_t n)
+{
+	uint64_t token;
+	const char *bad = msg_u64_decode(p, n, &token);
+
+	if (bad != NULL)
+		return bad;
+	if (!mux_ping_allowed(m) || m->n_pongs == MUX_PONGS) {
+		mux_fail(m, CODE_LIMIT, "too many PINGs");
+		return NULL;
+	}
+	m->pongs[m->n_pongs++] = token;
+	mux_wake(m);
+	return NULL;
+}
+
+static const char *
+on_pong(struct mux *m, const uint8_t *p, size_t n)
+{
+	uint64_t token;
+	const char *bad = msg_u64_decode(p, n, &token);
+	int64_t us;
+
+	if (bad != NULL)
+		return bad;
+	if (!m->ping_waiting || token != m->ping_token) {
+		glitch(m);
+		return NULL;
+	}
+	m->ping_waiting = false;
+	us = MAX((m->now.ns - m->ping_at.ns) / 1000, 1);
+	m->rtt_us = m->rtt_us == 0 ? us : (m->rtt_us * 7 + us) / 8;
+	if (m->rtt_min_us == 0 || us < m->rtt_min_us)
+		m->rtt_min_us = us;
+	return NULL;
+}
+
+static bool
+is_error(uint16_t code)
+{
+	return code != CODE_SHUTDOWN && code != CODE_LEAVING && code != CODE_NONE;
+}
+
+static const char *
+on_goaway(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_goaway g;
+	const char *bad = msg_goaway_decode(p, n, &g);
+
+	if (bad != NULL)
+		return bad;
+	if (is_error(g.code) || !mux_alive(m)) {
+		mux_ended(m, g.code, g.text, g.retry_after_ms);
+		return NULL;
+	}
+	mux_move(m, SESSION_DRAINING);
+	m->ops->goaway(m, &g);
+	return NULL;
+}
+
+/* ---- Streams ----------------------------------------------------------------------------------- */
+
+static const char *
+on_open(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct msg_open o;
+	const char *bad = msg_open_decode(p, n, &o);
+	struct mux_stream *st;
+
+	if (bad != NULL)
+		return bad;
+	if (m->n_streams >= 2 * (size_t)m->conf.max_streams) {
+		mux_fail(m, CODE_LIMIT, "more streams than twice the agent's limit");
+		return NULL;
+	}
+	if (m->state == SESSION_BOUND)
+		mux_move(m, SESSION_FORWARDING);
+	st = stream_new(m, m->f.stream, o.tunnel);
+	if (m->state == SESSION_DRAINING)
+		mux_open_fail(st, CODE_LEAVING, "the agent leaves");
+	else if (m->n_streams > m->conf.max_streams)
+		mux_open_fail(st, CODE_LIMIT, "the agent has no room for another stream");
+	else
+		m->ops->open(m, st, &o);
+	return NULL;
+}
+
+static const char *
+on_open_ok(struct mux *m, struct mux_stream *st)
+{
+	st->answered = true;
+	if (st->tx_end == END_RESET) /* it waits among the zombies for its end */
+		return NULL;
+	list_remove(&st->wait);
+	if (st->state == STREAM_OPENING) /* else the client has ended its direction already */
+		stream_move(st, STREAM_ACTIVE);
+	m->ops->open_ok(m, st);
+	return NULL;
+}
+
+static const char *
+on_fin(struct mux *m, struct mux_stream *st)
+{
+	bool tell = st->tx_end != END_RESET;
+
+	st->rx_end = END_FIN;
+	stream_ended(st);
+	if (tell)
+		m->ops->fin(m, st);
+	stream_settle(st);
+	return NULL;
+}
+
+static const char *
+on_reset(struct mux_stream *st, const uint8_t *p, size_t n)
+{
+	struct msg_end end;
+	const char *bad = msg_end_decode(p, n, &end);
+
+	if (bad != NULL)
+		return bad;
+	st->rx_end = END_RESET;
+	if (st->tx_end == END_OPEN) {
+		st->tx_end = END_RESET;
+		st->end_code = CODE_NONE;
+		st->send_end = true;
+		st->hungry = false;
+		stream_unpark(st);
+		stream_due(st);
+	}
+	stream_ended(st);
+	stream_tell(st, end.code, end.text);
+	stream_settle(st);
+	return NULL;
+}
+
+static const char *
+on_credit(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n)
+{
+	uint32_t credit;
+	const char *bad = msg_u32_decode(p, n, &credit);
+	uint64_t *sum = st != NULL ? &st->tx_credit : &m->tx_session_credit;
+
+	if (bad != NULL)
+		return bad;
+	if (credit == 0 || *sum + credit > (uint64_t)1 << 62)
+		return "CREDIT of nothing, or beyond all limits";
+	if (st != NULL) {
+		stream_got_credit(st, credit);
+	} else {
+		*sum += credit;
+		session_got_credit(m);
+	}
+	return NULL;
+}
+
+static const char *
+on_blocked(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n)
+{
+	uint64_t position;
+	const char *bad = msg_u64_decode(p, n, &position);
+
+	if (bad != NULL)
+		return bad;
+	if (st == NULL) {
+		m->flush_credit = true;
+		mux_wake(m);
+	} else if (position != st->rx_got) {
+		return "BLOCKED at a position that is not what came";
+	} else {
+		stream_peer_blocked(st);
+	}
+	return NULL;
+}
+
+/* ---- Dispatch ---------------------------------------------------------------------------------- */
+
+static struct mux_stream *
+find(struct mux *m)
+{
+	return m->f.stream != 0 ? idmap_get(&m->streams, m->f.stream) : NULL;
+}
+
+static const char *
+dispatch(struct mux *m, const uint8_t *p, size_t n)
+{
+	struct mux_stream *st = find(m);
+
+	switch (m->f.type) {
+	case FRAME_HELLO:
+		return on_hello(m, p, n);
+	case FRAME_AUTH:
+		return on_auth(m, p, n);
+	case FRAME_AUTH_CHALLENGE:
+	case FRAME_AUTH_ANSWER:
+		return on_auth_data(m, p, n);
+	case FRAME_AUTH_OK:
+		return on_auth_ok(m, p, n);
+	case FRAME_AUTH_FAIL:
+		return on_auth_fail(m, p, n);
+	case FRAME_BIND:
+		return on_bind(m, p, n);
+	case FRAME_BIND_OK:
+		return on_bind_ok(m, p, n);
+	case FRAME_BIND_FAIL:
+	case FRAME_UNBIND:
+		return on_bind_end(m, p, n);
+	case FRAME_OPEN:
+		return on_open(m, p, n);
+	case FRAME_OPEN_OK:
+		return n == 0 ? on_open_ok(m, st) : msg_empty_decode(n);
+	case FRAME_FIN:
+		return n == 0 ? on_fin(m, st) : msg_empty_decode(n);
+	case FRAME_OPEN_FAIL:
+	case FRAME_RESET:
+		return on_reset(st, p, n);
+	case FRAME_CREDIT:
+		return on_credit(m, st, p, n);
+	case FRAME_BLOCKED:
+		return on_blocked(m, st, p, n);
+	case FRAME_ACK:
+		return on_ack(m, p, n);
+	case FRAME_PING:
+		return on_ping(m, p, n);
+	case FRAME_PONG:
+		return on_pong(m, p, n);
+	case FRAME_GOAWAY:
+		return on_goaway(m, p, n);
+	default:
+		must(!"a frame type that is legal somewhere and handled nowhere");
+		return NULL;
+	}
+}
+
+/* The rule for the frame whose header has come, with the stream's history taken into account: OK,
+ * ERR, SKIP or GLITCH. */
+static enum rule
+judge(struct mux *m)
+{
+	struct mux_stream *st = find(m);
+	enum rule r = session_rule(m->conf.role, m->state, m->login, m->f.type);
+	enum stream_state state = st != NULL ? st->state : STREAM_IDLE;
+
+	if (frame_known(m->f.type) && m->f.stream == 0 && (r == RULE_STREAM || r == RULE_OK))
+		return RULE_OK; /* of the session: frame_check() has seen to it that it may be */
+	if (r == RULE_OK && m->f.stream != 0)
+		return RULE_ERR; /* CREDIT or BLOCKED before there are streams */
+	if (r != RULE_STREAM)
+		return r;
+	if (st == NULL && m->f.stream <= m->last_id)
+		state = STREAM_CLOSED;
+	r = stream_rule(m->conf.role, state, st != NULL && st->rx_end != END_OPEN, m->f.type);
+	if (r == RULE_ANSWER)
+		return st->answered || st->rx_end != END_OPEN ? RULE_ERR : RULE_OK;
+	if (r == RULE_DATA)
+		return st->answered ? RULE_OK : RULE_ERR;
+	if (r == RULE_RESET)
+		return st->rx_end == END_FIN ? RULE_OK : RULE_ERR;
+	return r;
+}
+
+static int
+begin_data(struct mux *m)
+{
+	struct mux_stream *st = find(m);
+
+	if (!stream_receives(st, m->f.len)) {
+		mux_fail(m, CODE_FLOW, code_text(CODE_FLOW));
+		return -EPROTO;
+	}
+	m->data_st = st->tx_end == END_RESET ? NULL : st;
+	return 0;
+}
+
+static int
+begin_frame(struct mux *m)
+{
+	const char *bad;
+
+	frame_decode(m->head, &m->f);
+	m->frames_in++;
+	m->left = m->f.len;
+	m->skip = false;
+	m->data_st = NULL;
+	bad = frame_check(&m->f, m->conf.max_frame);
+	if (bad != NULL) {
+		protocol_error(m, bad);
+		return -EPROTO;
+	}
+	switch (judge(m)) {
+	case RULE_OK:
+		return m->f.type == FRAME_DATA ? begin_data(m) : 0;
+	case RULE_GLITCH:
+		glitch(m);
+		/* fall through */
+	case RULE_SKIP:
+		m->skip = true;
+		return mux_over(m) ? -EPROTO : 0;
+	default:
+		protocol_error(m, "illegal frame");
+		return -EPROTO;
+	}
+}
+
+static void
+end_frame(struct mux *m)
+{
+	m->head_n = 0;
+	free(m->ctl_in);
+	m->ctl_in = NULL;
+	if (mux_alive(m) && m->rx_total - m->rx_base - m->rx_acked >= MUX_ACK_EVERY) {
+		m->ack_due = true;
+		mux_wake(m);
+	}
+}
+
+/* A control payload: used where it lies if all of it is there, else collected. Returns how many
+ * bytes were taken. */
+static size_t
+take_control(struct mux *m, const uint8_t *p, size_t n)
+{
+	size_t take = MIN(n, m->left), had = m->f.len - m->left;
+	const char *bad;
+
+	m->rx_total += take;
+	m->left -= (uint32_t)take;
+	if (take < m->f.len) {
+		if (m->ctl_in == NULL)
+			m->ctl_in = xmalloc(m->f.len);
+		if (take > 0)
+			memcpy(m->ctl_in + had, p, take);
+		if (m->left > 0)
+			return take;
+		p = m->ctl_in;
+	}
+	bad = dispatch(m, p, m->f.len);
+	if (bad != NULL)
+		protocol_error(m, bad);
+	end_frame(m);
+	return take;
+}
+
+static size_t
+take_data(struct mux *m, const uint8_t *p, size_t n)
+{
+	size_t take = MIN(n, m->left);
+
+	m->rx_total += take;
+	m->left -= (uint32_t)take;
+	if (m->data_st != NULL && m->data_st->tx_end != END_RESET && take > 0)
+		m->ops->data(m, m->data_st, p, take);
+	if (m->left == 0)
+		end_frame(m);
+	return take;
+}
+
+static size_t
+take_header(struct mux *m, const uint8_t *p, size_t n)
+{
+	size_t take = MIN(n, FRAME_HEADER - m->head_n);
+
+	memcpy(m->head + m->head_n, p, take);
+	m->head_n += take;
+	m->rx_total += take;
+	return take;
+}
+
+int
+mux_recv(struct mux *m, struct mono now, const uint8_t *p, size_t n)
+{
+	m->now = m->heard = now;
+	while (!mux_over(m)) {
+		size_t took;
+
+		if (m->head_n < FRAME_HEADER) {
+			if (n == 0)
+				return 0;
+			took = take_header(m, p, n);
+			p += took;
+			n -= took;
+			if (m->head_n < FRAME_HEADER)
+				return 0;
+			if (begin_frame(m) < 0)
+				return -EPROTO;
+		}
+		if (n == 0 && m->left > 0)
+			return 0;
+		if (m->f.type == FRAME_DATA || m->skip)
+			took = take_data(m, p, n);
+		else
+			took = take_control(m, p, n);
+		p += took;
+		n -= took;
+	}
+	return -EPROTO;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The way out: queued control frames, then what is owed by counters and flags, then DATA in deficit
+ * round robin (protocol.md sections 6 and 7). Pure. Payload is pulled straight into the buffer that
+ * goes to the link, behind the header's place. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/compiler.h"
+#include "util/cursor.h"
+#include "wire/mux_priv.h"
+
+#define STREAM_CONTROL_MAX 700u /* OPEN, OPEN_OK, CREDIT, BLOCKED and an end of one stream together */
+#define DATA_ROOM_MIN 16384u    /* with less room than this no DATA frame is begun */
+#define QUANTUM 65536
+
+void
+mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n)
+{
+	struct frame f = {(uint32_t)n, type, 0};
+	uint8_t head[FRAME_HEADER];
+
+	must(n > 0 && n <= FRAME_CONTROL_MAX);
+	if (m->ctl.len > MUX_CTL_MAX && type != FRAME_GOAWAY) {
+		mux_fail(m, CODE_LIMIT, "too many unsent control frames");
+		return;
+	}
+	frame_encode(head, &f);
+	must(bufq_append(&m->ctl, head, sizeof(head)) == 0);
+	must(bufq_append(&m->ctl, payload, n) == 0);
+	mux_wake(m);
+}
+
+static void
+put_frame(struct wr *w, uint8_t type, uint32_t stream, uint32_t len)
+{
+	uint8_t head[FRAME_HEADER];
+
+	frame_encode(head, &(struct frame){len, type, stream});
+	wr_bytes(w, head, sizeof(head));
+}
+
+static void
+put_u32(struct wr *w, uint8_t type, uint32_t stream, uint32_t v)
+{
+	put_frame(w, type, stream, 4);
+	wr_u32(w, v);
+}
+
+static void
+put_u64(struct wr *w, uint8_t type, uint32_t stream, uint64_t v)
+{
+	put_frame(w, type, stream, 8);
+	wr_u64(w, v);
+}
+
+static void
+output_queue(struct mux *m, struct wr *w)
+{
+	struct iovec iov;
+
+	while (m->ctl.len > 0 && wr_room(w) > 0 && bufq_peek(&m->ctl, &iov, 1) == 1) {
+		size_t n = MIN(iov.iov_len, wr_room(w));
+
+		wr_bytes(w, iov.iov_base, n);
+		bufq_consume(&m->ctl, n);
+	}
+}
+
+static uint64_t
+rx_seq(const struct mux *m)
+{
+	return m->rx_total - m->rx_base;
+}
+
+static void
+output_session(struct mux *m, struct wr *w)
+{
+	if (m->ack_due || (m->n_pongs > 0 && rx_seq(m) > m->rx_acked)) {
+		put_u64(w, FRAME_ACK, 0, rx_seq(m));
+		m->rx_acked = rx_seq(m);
+		m->ack_due = false;
+	}
+	for (unsigned i = 0; i < m->n_pongs; i++)
+		put_u64(w, FRAME_PONG, 0, m->pongs[i]);
+	m->n_pongs = 0;
+	if (m->ping_due) {
+		put_u64(w, FRAME_PING, 0, ++m->ping_token);
+		m->ping_due = false;
+		m->ping_waiting = true;
+		m->ping_at = m->now;
+	}
+	if (m->blocked_due) {
+		put_u64(w, FRAME_BLOCKED, 0, 0);
+		m->blocked_due = false;
+	}
+}
+
+static void
+put_open(struct mux_stream *st, struct wr *w)
+{
+	uint8_t p[64];
+	size_t n = msg_open_encode(p, sizeof(p), &st->open);
+
+	put_frame(w, FRAME_OPEN, st->id, (uint32_t)n);
+	wr_bytes(w, p, n);
+	st->send_open = false;
+}
+
+static void
+put_credit(struct mux_stream *st, struct wr *w)
+{
+	uint64_t owed = st->rx_used + st->rx_grown - st->rx_credit;
+	struct mux *m = st->m;
+
+	st->send_credit = false;
+	if (owed == 0 || st->rx_end != END_OPEN || st->tx_end == END_RESET)
+		return;
+	owed = MIN(owed, UINT32_MAX);
+	put_u32(w, FRAME_CREDIT, st->id, (uint32_t)owed);
+	/* rx_over is made of rx_got and rx_credit: take the old part out, put the new one in. */
+	m->rx_over -= st->rx_got > st->rx_credit + MUX_FLOOR ? st->rx_got - st->rx_credit - MUX_FLOOR : 0;
+	st->rx_credit += owed;
+	m->rx_over += st->rx_got > st->rx_credit + MUX_FLOOR ? st->rx_got - st->rx_credit - MUX_FLOOR : 0;
+}
+
+static void
+put_end(struct mux_stream *st, struct wr *w)
+{
+	struct msg_end end = {st->end_code, text_of(st->end_text)};
+	uint8_t p[512];
+	size_t n = msg_end_encode(p, sizeof(p), &end);
+
+	put_frame(w, st->refused ? FRAME_OPEN_FAIL : FRAME_RESET, st->id, (uint32_t)n);
+	wr_bytes(w, p, n);
+	st->send_end = false;
+}
+
+/* All that one stream has to say besides DATA. It may be gone afterwards. */
+static void
+output_control(struct mux_stream *st, struct wr *w)
+{
+	if (st->send_open && st->tx_end == END_RESET) { /* the peer never heard of it */
+		st->send_open = st->send_end = false;
+		st->rx_end = END_RESET;
+		stream_settle(st);
+		return;
+	}
+	if (st->send_open)
+		put_open(st, w);
+	if (st->send_ok && st->tx_end != END_RESET)
+		put_frame(w, FRAME_OPEN_OK, st->id, 0);
+	st->send_ok = false;
+	if (st->send_credit)
+		put_credit(st, w);
+	if (st->send_blocked) {
+		if (st->tx_end == END_OPEN)
+			put_u64(w, FRAME_BLOCKED, st->id, st->tx_sent);
+		st->send_blocked = false;
+	}
+	if (st->send_end)
+		put_end(st, w);
+	stream_settle(st);
+}
+
+static void
+output_due(struct mux *m, struct wr *w)
+{
+	struct list *n;
+
+	while (wr_room(w) >= STREAM_CONTROL_MAX && (n = list_pop(&m->due)) != NULL)
+		output_control(list_entry(n, struct mux_stream, due), w);
+}
+
+/* ---- DATA -------------------------------------------------------------------------------------- */
+
+static void
+say_blocked(struct mux_stream *st)
+{
+	st->hungry = true;
+	if (st->blocked_said)
+		return;
+	st->blocked_said = true;
+	st->send_blocked = true;
+	stream_due(st);
+}
+
+static void
+park(struct mux_stream *st)
+{
+	struct mux *m = st->m;
+
+	list_push(&m->parked, &st->run);
+	st->parked = true;
+	if (!m->blocked_said) {
+		m->blocked_said = true;
+		m->blocked_due = true;
+	}
+}
+
+static void
+broken(struct mux_stream *st)
+{
+	bool server = st->m->conf.role == ROLE_SERVER;
+
+	mux_reset(st, server ? CODE_CLIENT_RESET : CODE_TARGET_RESET, NULL);
+}
+
+static void
+finish(struct mux_stream *st, struct wr *w)
+{
+	put_frame(w, FRAME_FIN, st->id, 0);
+	st->tx_end = END_FIN;
+	stream_ended(st);
+	stream_settle(st);
+}
+
+/* One DATA frame of st, which is in no list; puts it back where it belongs. */
+static void
+output_frame(struct mux_stream *st, struct wr *w)
+{
+	struct mux *m = st->m;
+	uint64_t own = stream_credit(st), shared = session_credit(st);
+	size_t max;
+	ssize_t n;
+
+	if (own == 0) {
+		say_blocked(st);
+		return;
+	}
+	if (shared == 0) {
+		park(st);
+		return;
+	}
+	if (st->deficit <= 0)
+		st->deficit += QUANTUM;
+	max = MIN(wr_room(w) - FRAME_HEADER, m->peer.max_frame);
+	max = MIN(max, (size_t)st->deficit);
+	max = (size_t)MIN((uint64_t)max, MIN(own, shared));
+	n = m->ops->pull(m, st, w->p + FRAME_HEADER, max);
+	if (n == -EAGAIN) {
+		st->deficit = 0;
+	} else if (n < 0) {
+		broken(st);
+	} else if (n == 0) {
+		finish(st, w);
+	} else {
+		must((size_t)n <= max);
+		put_frame(w, FRAME_DATA, st->id, (uint32_t)n);
+		w->p += n;
+		stream_sent(st, (uint32_t)n);
+		st->deficit -= (int32_t)n;
+		if ((size_t)n < max)
+			st->deficit = 0;
+		else if (st->deficit > 0)
+			list_push_front(&m->ready, &st->run);
+		else
+			list_push(&m->ready, &st->run);
+	}
+}
+
+static void
+output_data(struct mux *m, struct wr *w)
+{
+	struct list *n;
+
+	while (wr_room(w) >= DATA_ROOM_MIN) {
+		n = list_pop(&m->ready);
+		if (n == NULL && !list_empty(&m->parked) &&
+			session_credit(list_entry(m->parked.next, struct mux_stream, run)) > 0)
+			n = m->parked.next;
+		if (n == NULL)
+			return;
+		stream_unpark(list_entry(n, struct mux_stream, run));
+		output_frame(list_entry(n, struct mux_stream, run), w);
+	}
+}
+
+bool
+mux_wants_output(const struct mux *m)
+{
+	if (m->ctl.len > 0)
+		return true;
+	if (!mux_alive(m))
+		return false;
+	if (m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due || m->flush_credit ||
+		!list_empty(&m->due) || !list_empty(&m->ready))
+		return true;
+	return !list_empty(&m->parked) &&
+		session_credit(list_entry(m->parked.next, struct mux_stream, run)) > 0;
+}
+
+size_t
+mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
+{
+	struct wr w = wr_init(p, cap);
+
+	must(cap >= MUX_OUTPUT_MIN);
+	m->now = now;
+	output_queue(m, &w);
+	if (mux_alive(m) && m->ctl.len == 0) {
+		output_session(m, &w);
+		if (m->flush_credit)
+			stream_flush_credit(m);
+		output_due(m, &w);
+		if (list_empty(&m->due))
+			output_data(m, &w);
+		output_due(m, &w); /* BLOCKED and ends that sending has found */
+	}
+	must(!w.bad);
+	m->tx_total += wr_len(&w);
+	return wr_len(&w);
+}

@@ -52,7 +52,7 @@ class Tap:
 def main(argv):
     tap = Tap(os.dup(1))
     where = os.path.dirname(os.path.abspath(argv[0])) if argv else "."
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:terminal", "--rootdir", where]
+    options = ["-p", "no:cacheprovider", "-p", "no:terminal", "--rootdir", where]
     status = pytest.main(options + argv, plugins=[tap])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         if tap.count == 0:

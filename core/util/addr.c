@@ -264,7 +264,8 @@ addr_host_text(const struct addr *a, char *buf, size_t cap)
 	uint8_t ip[16];
 	int family = host_bytes(a, ip);
 
-	if (family == 0 || inet_ntop(family == 4 ? AF_INET : AF_INET6, ip, text, sizeof(text)) == NULL)
+	if (family == 0 ||
+		inet_ntop(family == 4 ? AF_INET : AF_INET6, ip, text, sizeof(text)) == NULL)
 		snprintf(buf, cap, "-");
 	else
 		snprintf(buf, cap, "%s", text);

@@ -545,7 +545,8 @@ limit_pass(struct log_limit *l, uint32_t *held_r)
 	if ((start == 0 || now - start >= LIMIT_PERIOD_MS * INT64_C(1000000)) &&
 		atomic_compare_exchange_strong(&l->window_ns, &start, now))
 		atomic_store(&l->passed, 0);
-	if (atomic_load(&l->passed) >= LIMIT_BURST || atomic_fetch_add(&l->passed, 1) >= LIMIT_BURST) {
+	if (atomic_load(&l->passed) >= LIMIT_BURST ||
+		atomic_fetch_add(&l->passed, 1) >= LIMIT_BURST) {
 		atomic_fetch_add(&l->held, 1);
 		return false;
 	}

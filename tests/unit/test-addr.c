@@ -196,8 +196,10 @@ at(const char *host, uint16_t port)
 static void
 test_questions(void)
 {
-	struct addr none = {.len = 0}, a = at("1.2.3.4", 80), b = at("1.2.3.4", 81), c = at("::1", 80);
-	struct addr any4 = at("*", 1), any6 = at("::", 1), lo = at("127.9.9.9", 1), d = at("::2", 80);
+	struct addr none = {.len = 0}, a = at("1.2.3.4", 80), b = at("1.2.3.4", 81),
+		    c = at("::1", 80);
+	struct addr any4 = at("*", 1), any6 = at("::", 1), lo = at("127.9.9.9", 1),
+		    d = at("::2", 80);
 
 	ok(addr_port(&none) == 0 && addr_port(&a) == 80 && addr_port(&c) == 80, "ports");
 	ok(!addr_equal(&a, &b), "the port counts");
@@ -229,8 +231,8 @@ test_text(void)
 	is_str(addr_text(&c, buf, sizeof(buf)), "[2001:db8::1]:443", "v6 in brackets");
 	is_str(addr_host_text(&c, buf, sizeof(buf)), "2001:db8::1", "a host without them");
 	is_str(addr_host_text(&a, buf, sizeof(buf)), "1.2.3.4", "a v4 host");
-	is_str(addr_text(&widest, buf, sizeof(buf)), "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe]:65535",
-		"the widest fits");
+	is_str(addr_text(&widest, buf, sizeof(buf)),
+		"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe]:65535", "the widest fits");
 	addr_text(&a, buf, 5);
 	is_str(buf, "1.2.", "keeps to its buffer");
 }
@@ -239,7 +241,8 @@ static void
 test_source_key(void)
 {
 	struct addr none = {.len = 0}, a = at("1.2.3.4", 80), a2 = at("1.2.3.4", 81);
-	struct addr b = at("1.2.3.5", 80), c = at("2001:db8:1:2::1", 80), d = at("2001:db8:1:2:f::", 9);
+	struct addr b = at("1.2.3.5", 80), c = at("2001:db8:1:2::1", 80),
+		    d = at("2001:db8:1:2:f::", 9);
 	struct addr e = at("2001:db8:1:3::1", 80), f = at("0:0:102:304::1", 80);
 
 	ok(addr_source_key(&a) == addr_source_key(&a2), "the port does not count");

@@ -137,7 +137,8 @@ test_memory(void)
 	chunks = 0;
 	list_each (l, tmp, &q.chunks)
 		chunks++;
-	ok(q.len == 1000 && chunks <= 2, "four megabytes passed through, two chunks at most are held");
+	ok(q.len == 1000 && chunks <= 2,
+		"four megabytes passed through, two chunks at most are held");
 	bufq_fini(&q);
 }
 

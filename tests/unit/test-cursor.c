@@ -9,8 +9,8 @@
 static void
 test_read(void)
 {
-	static const uint8_t in[] = {1, 0xff, 2, 0x80, 0, 3, 0xde, 0xad, 0xbe, 0xef, 0x80, 1, 2, 3, 4, 5,
-		6, 7, 'x', 'y'};
+	static const uint8_t in[] = {1, 0xff, 2, 0x80, 0, 3, 0xde, 0xad, 0xbe, 0xef, 0x80, 1, 2, 3,
+		4, 5, 6, 7, 'x', 'y'};
 	struct rd r = rd_init(in, sizeof(in));
 
 	is_int(rd_u8(&r), 1, "u8");
@@ -45,8 +45,8 @@ test_read_short(void)
 static void
 test_write(void)
 {
-	static const uint8_t want[] = {1, 0xff, 2, 0x80, 0, 3, 0xde, 0xad, 0xbe, 0xef, 0x80, 1, 2, 3, 4,
-		5, 6, 7, 'x', 'y'};
+	static const uint8_t want[] = {1, 0xff, 2, 0x80, 0, 3, 0xde, 0xad, 0xbe, 0xef, 0x80, 1, 2,
+		3, 4, 5, 6, 7, 'x', 'y'};
 	uint8_t out[sizeof(want) + 1];
 	struct wr w = wr_init(out, sizeof(want));
 

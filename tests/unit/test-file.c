@@ -103,7 +103,8 @@ test_read(void)
 	refused(dir, false, 10, -EISDIR, "not a regular file");
 	must(mkfifo(in("fifo"), 0600) == 0);
 	refused(in("fifo"), false, 10, -EINVAL, "not a regular file");
-	is_int(file_read(in("none"), 10, &text, &len, NULL), -ENOENT, "nobody need want to know why");
+	is_int(file_read(in("none"), 10, &text, &len, NULL), -ENOENT,
+		"nobody need want to know why");
 	file_free(NULL, 0);
 }
 
@@ -160,7 +161,8 @@ test_secret(void)
 	refused(path, true, 100, -EPERM, "mode 0640");
 	put(path, 0602, "hunter2");
 	refused(path, true, 100, -EPERM, "chmod 600");
-	ok(file_read(path, 100, &text, &len, &e) == 0, "where nothing secret is asked for, it is read");
+	ok(file_read(path, 100, &text, &len, &e) == 0,
+		"where nothing secret is asked for, it is read");
 	file_free(text, len);
 
 	file_read_secret(path, 100, &text, &len, &e);
@@ -308,7 +310,8 @@ test_beside(void)
 	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
 		char *got = file_beside(given[i][0], given[i][1]);
 
-		ok(strcmp(got, given[i][2]) == 0, "%s beside %s is %s", given[i][1], given[i][0], got);
+		ok(strcmp(got, given[i][2]) == 0, "%s beside %s is %s", given[i][1], given[i][0],
+			got);
 		free(got);
 	}
 }

@@ -104,9 +104,11 @@ test_text(void)
 	log_one(LOG_TEXT, "hello %d", 5);
 	is_str(out + TIME_LEN, "info  hello 5", "a line of text");
 	log_one(LOG_TEXT, "a\nb\tc\x1b[31m\x7f\"\\");
-	is_str(out + TIME_LEN, "info  a\\x0ab\\x09c\\x1b[31m\\x7f\"\\", "control characters escaped");
+	is_str(out + TIME_LEN, "info  a\\x0ab\\x09c\\x1b[31m\\x7f\"\\",
+		"control characters escaped");
 	log_one(LOG_TEXT, "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80");
-	is_str(out + TIME_LEN, "info  gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", "UTF-8 passes");
+	is_str(out + TIME_LEN, "info  gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80",
+		"UTF-8 passes");
 	log_one(LOG_TEXT, "\xff|\xc3|\xc0\x80|\xed\xa0\x80|\xf4\x90\x80\x80|\xe2\x82");
 	is_str(out + TIME_LEN,
 		"info  \\xff|\\xc3|\\xc0\\x80|\\xed\\xa0\\x80|\\xf4\\x90\\x80\\x80|\\xe2\\x82",
@@ -125,7 +127,8 @@ test_json(void)
 	log_one(LOG_JSON, "say \"hi\" \\ \n\x01\x7f gr\xc3\xbc\xc3\x9f \xff");
 	at = strstr(out, ",\"level\"");
 	is_str(at,
-		",\"level\":\"info\",\"msg\":\"say \\\"hi\\\" \\\\ \\u000a\\u0001\\u007f gr\xc3\xbc\xc3\x9f "
+		",\"level\":\"info\",\"msg\":\"say \\\"hi\\\" \\\\ \\u000a\\u0001\\u007f "
+		"gr\xc3\xbc\xc3\x9f "
 		"\\\\xff\"}",
 		"a line of JSON, everything escaped");
 }
@@ -286,7 +289,8 @@ test_stop_under_load(int err_fd)
 	taken(err_fd);
 	direct = count_lines(out);
 	diag("%ju by the thread, %ju directly", (uintmax_t)ringed.seen, (uintmax_t)direct.seen);
-	ok(ringed.whole && ringed.ordered && direct.whole && direct.ordered, "stop under load: order");
+	ok(ringed.whole && ringed.ordered && direct.whole && direct.ordered,
+		"stop under load: order");
 	ok(ringed.seen + direct.seen + (log_dropped() - before) == THREADS * LINES,
 		"and no line fell in between");
 	close(fd);
@@ -369,8 +373,9 @@ test_stop_unread(void)
 	read_on(&r);
 	c = count_lines(out);
 	ok(c.seen > 100 && c.ordered, "what fitted the pipe is there");
-	/* The last line may be cut by the pipe's end: part of it is there, and it counts as lost. */
-	ok(c.seen + (log_dropped() - before) >= sent && c.seen + (log_dropped() - before) <= sent + 1,
+	/* The pipe's end may cut the last line: part of it is there, and it counts as lost. */
+	ok(c.seen + (log_dropped() - before) >= sent &&
+			c.seen + (log_dropped() - before) <= sent + 1,
 		"the rest is counted");
 	close(fd[0]);
 }
@@ -388,7 +393,8 @@ test_stop_at_once(void)
 	log_stop(0);
 	taken(fd);
 	c = count_lines(out);
-	ok(c.seen == 1000 && c.ordered, "stop without a limit's time writes to a file all the same");
+	ok(c.seen == 1000 && c.ordered,
+		"stop without a limit's time writes to a file all the same");
 	close(fd);
 }
 
@@ -451,7 +457,8 @@ test_reader_gone(void)
 	log_stop(10000);
 	taken(spare);
 	c = count_lines(out);
-	ok(c.seen == 1 && c.missing == 1, "the lost line is counted, and said when writing works again");
+	ok(c.seen == 1 && c.missing == 1,
+		"the lost line is counted, and said when writing works again");
 	close(fd[1]);
 	close(spare);
 }
@@ -492,7 +499,8 @@ test_limited(int err_fd)
 	for (const char *p = out; (p = strchr(p, '\n')) != NULL; p++)
 		lines++;
 	is_int(lines, 5, "five lines pass");
-	ok(strstr(out, "refused 4\n") != NULL && strstr(out, "refused 5") == NULL, "the first five");
+	ok(strstr(out, "refused 4\n") != NULL && strstr(out, "refused 5") == NULL,
+		"the first five");
 	log_limited(&l, LOG_DEBUG, "not wanted");
 	is_str(taken(err_fd), "", "lines below the level are neither written nor counted");
 	/* Ten seconds later. */
@@ -520,7 +528,8 @@ test_safe(void)
 	char buf[64];
 
 	is_str(log_safe(buf, sizeof(buf), "web1", 4), "web1", "safe: plain text");
-	is_str(log_safe(buf, sizeof(buf), "a\n\0\xff~\x7f", 6), "a\\x0a\\x00\\xff~\\x7f", "safe: bytes");
+	is_str(log_safe(buf, sizeof(buf), "a\n\0\xff~\x7f", 6), "a\\x0a\\x00\\xff~\\x7f",
+		"safe: bytes");
 	is_str(log_safe(buf, sizeof(buf), NULL, 0), "", "safe: nothing");
 	is_str(log_safe(buf, 6, "12345", 5), "12345", "safe: what just fits is whole");
 	is_str(log_safe(buf, 6, "123456", 6), "12…", "safe: what does not is cut and marked");

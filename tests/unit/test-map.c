@@ -62,12 +62,14 @@ test_strmap(void)
 	const char *k = NULL;
 	size_t pos = 0;
 
-	ok(strmap_get(&m, "web") == NULL && strmap_del(&m, "web") == NULL, "zeroes are an empty map");
+	ok(strmap_get(&m, "web") == NULL && strmap_del(&m, "web") == NULL,
+		"zeroes are an empty map");
 	ok(strmap_next(&m, &pos, &k) == NULL && k == NULL, "with nothing to walk");
 	ok(strmap_put(&m, key, one) == NULL, "the first put replaces nothing");
 	key[0] = 'W';
 	ok(strmap_get(&m, "web") == one, "the key was copied");
-	ok(strmap_get(&m, "Web") == NULL && strmap_get(&m, "we") == NULL, "other keys are not there");
+	ok(strmap_get(&m, "Web") == NULL && strmap_get(&m, "we") == NULL,
+		"other keys are not there");
 	ok(strmap_put(&m, "web", two) == one && m.n == 1, "the second gives back the first");
 	ok(strmap_put(&m, "", one) == NULL && strmap_get(&m, "") == one, "the empty key is a key");
 	ok(strmap_del(&m, "web") == two && strmap_get(&m, "web") == NULL, "taken out");

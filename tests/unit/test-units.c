@@ -142,8 +142,8 @@ test_human(void)
 static void
 test_nearest(void)
 {
-	static const char *const names[] = {"port", "bind_address", "workers", "max_streams", "token",
-		"on", NULL};
+	static const char *const names[] = {
+		"port", "bind_address", "workers", "max_streams", "token", "on", NULL};
 	char long_word[200];
 
 	is_str(units_nearest("port", names), "port", "the word itself");

@@ -29,6 +29,10 @@ class Tap:
         name = name.replace("#", "no.")
         self.say("%s %d - %s%s" % ("ok" if good else "not ok", self.count, name, note))
 
+    def pytest_internalerror(self, excrepr):
+        self.result(False, "pytest runs")
+        self.comment(excrepr)
+
     def pytest_collectreport(self, report):
         if report.failed:
             self.result(False, "collecting " + report.nodeid)
@@ -51,8 +55,10 @@ class Tap:
 
 def main(argv):
     tap = Tap(os.dup(1))
+    # pytest's own report is not TAP; it goes nowhere. The tests' output is captured by pytest.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     where = os.path.dirname(os.path.abspath(argv[0])) if argv else "."
-    options = ["-p", "no:cacheprovider", "-p", "no:terminal", "--rootdir", where]
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", where]
     status = pytest.main(options + argv, plugins=[tap])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         if tap.count == 0:

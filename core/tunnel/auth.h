@@ -22,6 +22,10 @@ struct auth_bytes {
 	size_t len;
 };
 
+/* Copies; what was there is wiped. 0, or -EMSGSIZE above ADIT_AUTH_DATA_MAX: then nothing changed. */
+int auth_bytes_set(struct auth_bytes *b, const void *p, size_t len);
+void auth_bytes_wipe(struct auth_bytes *b);
+
 /* ---- Server ---------------------------------------------------------------------------------- */
 
 /* Comes on the worker, later or inside auth_begin()/auth_answer(), once for each of them:
@@ -33,14 +37,15 @@ struct auth_bytes {
 typedef void auth_fn(void *owner, struct adit_auth_req *req, enum adit_verdict verdict);
 
 struct adit_auth_req {
-	struct worker *w;
-	struct server_conf *conf; /* one reference, handed back through release_conf */
+	struct worker *w;         /* a reference: late answers may come after its end */
+	struct server_conf *conf; /* one reference, handed back through auth_set_release() */
 	size_t next;              /* index in conf->modules.auth to try next */
 	const struct module *module; /* which decides now */
 	auth_fn *fn;
 	void *owner; /* NULL: cancelled */
 	char method[NAME_MAX_LEN + 1];
 	char peer[64];
+	char claimed[NAME_MAX_LEN + 1]; /* the agent's name as it came */
 	bool encrypted;
 	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
 	unsigned step;
@@ -50,10 +55,13 @@ struct adit_auth_req {
 	void *state;
 	void (*state_free)(void *);
 	/* How a verdict comes back: */
-	atomic_int phase; /* enum auth_phase in auth.c: guards late against double answers */
-	struct job job;        /* under way on a helper */
-	struct mbox_msg late;  /* adit_auth_finish() from another thread */
-	enum adit_verdict verdict;
+	atomic_int phase;     /* enum auth_phase in auth.c: guards late against double answers */
+	atomic_uint holds;    /* the login itself, and cancel_job while it is under way */
+	atomic_bool gone;     /* cancelled: a helper need not begin */
+	struct job job;       /* check() under way on a helper */
+	struct job cancel_job;
+	struct mbox_msg late; /* adit_auth_finish() from another thread */
+	enum adit_verdict verdict, answer; /* of check() on a helper, of adit_auth_finish() */
 };
 
 struct auth_input {
@@ -68,7 +76,7 @@ struct auth_input {
 
 /* Begins a login. conf: a reference is taken. release_conf hands references back from this worker
  * (see server_conf_unref()). fn may be called before it returns; *req_r is set before that. When no
- * plugin takes the method the answer is DENY. */
+ * plugin takes the method the answer is DENY. When the worker stops, its sessions must cancel. */
 void auth_begin(struct worker *w, struct server_conf *conf, const struct auth_input *in, auth_fn *fn,
 	void *owner, struct adit_auth_req **req_r);
 /* The agent's answer to a challenge; after CONTINUE only. */
@@ -76,8 +84,12 @@ void auth_answer(struct adit_auth_req *req, const void *data, size_t len);
 /* The session does not wait any longer; fn will not be called. */
 void auth_cancel(struct adit_auth_req *req);
 
-/* How references to the configuration go back to the main thread; set once before workers start. */
+/* How references to the configuration go back to the main thread; set once before workers start. It
+ * is called on w's thread, or, when w has stopped, on a helper thread: it may only post. */
 void auth_set_release(void (*release)(struct worker *w, struct server_conf *conf));
+
+/* adit_auth_finish(): any thread. A second answer is logged and ignored, even if the login is over. */
+void auth_finish(struct adit_auth_req *req, enum adit_verdict verdict);
 
 /* ---- Agent ----------------------------------------------------------------------------------- */
 
@@ -90,7 +102,9 @@ struct adit_proof {
 	proof_fn *fn;
 	void *owner; /* NULL: given up */
 	char agent[NAME_MAX_LEN + 1];
-	bool encrypted, confirming, busy;
+	bool encrypted;
+	bool begun, confirming; /* step 0 was made; confirm() and not prove() */
+	bool busy;              /* job is under way */
 	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
 	unsigned step;
 	struct auth_bytes data, out;

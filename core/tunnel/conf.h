@@ -19,13 +19,15 @@
 
 struct offload; /* io/offload.h: helper threads */
 
+#define WORKERS_MAX 256 /* of a server; their indices are below it */
+
 /* One instance of a plugin. Constant after create() but for per_worker, whose entry i belongs to
  * worker i alone. */
 struct module {
 	const struct adit_plugin *plugin; /* the core's own copy, complete to today's size */
 	void *inst;
 	struct offload *helpers; /* SERIAL: its own thread; PARALLEL: the shared pool; LOOP: NULL */
-	void **per_worker;       /* LOOP with worker_init: one pointer for each worker; else NULL */
+	void **per_worker;       /* LOOP with worker_init: WORKERS_MAX pointers; else NULL */
 	const char *short_name;  /* name without its kind: "token" */
 	union {                  /* the core's own complete copies */
 		struct adit_auth_ops auth;

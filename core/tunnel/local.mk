@@ -1,6 +1,11 @@
 # Sessions, streams, the public front, the registry.
 core_sources += \
+	%D%/auth.c \
+	%D%/auth.h \
 	%D%/conf.c \
 	%D%/conf.h \
+	%D%/identity.c \
+	%D%/identity.h \
 	%D%/limit.c \
-	%D%/limit.h
+	%D%/limit.h \
+	%D%/module.c

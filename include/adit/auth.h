@@ -29,7 +29,7 @@ extern "C" {
 enum adit_verdict {
 	ADIT_ALLOW = 1,    /* logged in; adit_auth_account() must have been called */
 	ADIT_DENY = 2,     /* wrong; counted as a failed attempt */
-	ADIT_NEXT = 3,     /* not mine: ask the next plugin that takes this method */
+	ADIT_NEXT = 3,     /* not mine: ask the next plugin that takes this method; in step 0 only */
 	ADIT_CONTINUE = 4, /* adit_auth_challenge() was called; check() comes again with the answer */
 	ADIT_LATER = 5,    /* adit_auth_finish() will be called, once, from any thread */
 	ADIT_FAIL = 6,     /* the plugin could not decide (outage): refused, not counted as a try */
@@ -49,7 +49,7 @@ struct adit_auth_ops {
 
 	/* Server. The login is over before an ADIT_LATER was answered (the agent left, the deadline
 	 * passed). adit_auth_finish() must still be called, or may already be under way; its verdict
-	 * is dropped. Same thread as check(). May be NULL. */
+	 * is dropped. Same thread as check(), or not at all if its queue is full. May be NULL. */
 	void (*cancel)(const void *inst, void *worker, struct adit_auth_req *req);
 
 	/* Agent. Makes the next message with adit_proof_send(). Step 0 comes after both nonces are
@@ -97,7 +97,8 @@ ADIT_EXPORT int adit_auth_grant(struct adit_auth_req *req, const char *key, cons
 /* Why it was denied, for the server's log only; the agent always sees the same text. */
 ADIT_EXPORT void adit_auth_reason(struct adit_auth_req *req, const char *fmt, ...)
 	ADIT_PRINTF(2, 3);
-/* Keeps something between the steps; free_fn (may be NULL) is called when the login is over. */
+/* Keeps something between the steps; free_fn (may be NULL) is called when the login is over, on the
+ * session's worker or, if that has stopped meanwhile, on the thread that answered late. */
 ADIT_EXPORT void adit_auth_set_state(struct adit_auth_req *req, void *state, void (*free_fn)(void *));
 ADIT_EXPORT void *adit_auth_state(const struct adit_auth_req *req);
 /* The answer promised by ADIT_LATER: ALLOW, DENY, NEXT, CONTINUE or FAIL. Exactly once, from any

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Logins. A request belongs to the worker that began it; check() may run on a helper meanwhile, and
+ * adit_auth_finish() may come from any thread. At every time exactly one of them may touch the
+ * request, except for owner (the worker's alone) and the atomics.
+ *
+ * What must always hold: fn is called exactly once for each auth_begin() and auth_answer() that was
+ * not cancelled; every way in which a plugin does not keep to its contract ends in FAIL, never in
+ * ALLOW; messages are wiped before their memory is given back. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/auth.h"
+#include "util/compiler.h"
+#include "util/log.h"
+#include "util/map.h"
+
+/* ---- Bytes ----------------------------------------------------------------------------------- */
+
+void
+auth_bytes_wipe(struct auth_bytes *b)
+{
+	if (b->p != NULL) {
+		explicit_bzero(b->p, b->len);
+		free(b->p);
+	}
+	b->p = NULL;
+	b->len = 0;
+}
+
+int
+auth_bytes_set(struct auth_bytes *b, const void *p, size_t len)
+{
+	struct auth_bytes fresh = {.len = len};
+
+	if (len > ADIT_AUTH_DATA_MAX)
+		return -EMSGSIZE;
+	fresh.p = xmalloc(len);
+	if (len > 0)
+		memcpy(fresh.p, p, len);
+	auth_bytes_wipe(b);
+	*b = fresh;
+	return 0;
+}
+
+/* ---- Server: the request's life --------------------------------------------------------------- */
+
+enum auth_phase {
+	PHASE_IDLE,     /* it is the agent's turn, or the next plugin's */
+	PHASE_CHECKING, /* check() runs, or waits for a helper */
+	PHASE_EARLY,    /* the same, and adit_auth_finish() has come before check() returned */
+	PHASE_WAITING,  /* check() said LATER */
+	PHASE_ANSWERED, /* the late verdict is on its way to the worker */
+	PHASE_OVER,     /* fn is told the final verdict */
+};
+
+/* All requests that there are, so that an answer to one that is over is seen for what it is. */
+static struct {
+	pthread_mutex_t lock; /* protects reqs, and changes of phase while others may answer */
+	struct idmap reqs;    /* address -> the request */
+} live = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void (*release_conf)(struct worker *w, struct server_conf *conf);
+
+void
+auth_set_release(void (*release)(struct worker *w, struct server_conf *conf))
+{
+	release_conf = release;
+}
+
+static uint64_t
+req_key(const struct adit_auth_req *req)
+{
+	return (uint64_t)(uintptr_t)req;
+}
+
+/* What a plugin has kept or said so far; the next one begins with nothing. */
+static void
+req_reset(struct adit_auth_req *req)
+{
+	if (req->state_free != NULL)
+		req->state_free(req->state);
+	req->state = NULL;
+	req->state_free = NULL;
+	auth_bytes_wipe(&req->challenge);
+	auth_bytes_wipe(&req->reply);
+	identity_fini(&req->id);
+	memcpy(req->id.agent, req->claimed, sizeof(req->id.agent));
+}
+
+/* One holder less; the last one frees. */
+static void
+req_drop(struct adit_auth_req *req)
+{
+	struct worker *w = req->w;
+
+	if (atomic_fetch_sub(&req->holds, 1) > 1)
+		return;
+	pthread_mutex_lock(&live.lock);
+	idmap_del(&live.reqs, req_key(req));
+	if (live.reqs.n == 0)
+		idmap_fini(&live.reqs);
+	pthread_mutex_unlock(&live.lock);
+	req_reset(req);
+	auth_bytes_wipe(&req->data);
+	if (req->conf != NULL)
+		release_conf(w, req->conf);
+	explicit_bzero(req, sizeof(*req));
+	free(req);
+	worker_unref(w);
+}
+
+static void
+req_say(struct adit_auth_req *req, const char *what)
+{
+	snprintf(req->reason, sizeof(req->reason), "%s: %s",
+		req->module != NULL ? req->module->plugin->name : "auth", what);
+}
+
+/* ---- Server: the chain ------------------------------------------------------------------------ */
+
+static void next_module(struct adit_auth_req *req);
+
+static enum adit_verdict
+verdict_checked(struct adit_auth_req *req, enum adit_verdict v)
+{
+	switch (v) {
+	case ADIT_ALLOW:
+		if (req->id.account[0] != '\0')
+			return v;
+		req_say(req, "allowed a login without an account");
+		return ADIT_FAIL;
+	case ADIT_CONTINUE:
+		if (req->challenge.p == NULL)
+			req_say(req, "went on without a challenge");
+		else if (req->step >= ADIT_AUTH_STEPS_MAX)
+			req_say(req, "has used up its challenges");
+		else
+			return v;
+		return ADIT_FAIL;
+	case ADIT_NEXT:
+		if (req->step == 0)
+			return v;
+		req_say(req, "handed a login on after a challenge");
+		return ADIT_FAIL;
+	case ADIT_DENY:
+	case ADIT_FAIL:
+		return v;
+	default:
+		req_say(req, "gave a verdict that is none");
+		return ADIT_FAIL;
+	}
+}
+
+/* The plugin has decided. On the worker, in PHASE_IDLE. */
+static void
+decide(struct adit_auth_req *req, enum adit_verdict v)
+{
+	if (req->owner == NULL) {
+		req_drop(req);
+		return;
+	}
+	v = verdict_checked(req, v);
+	if (v == ADIT_NEXT) {
+		req_reset(req);
+		next_module(req);
+		return;
+	}
+	if (v == ADIT_CONTINUE) {
+		req->fn(req->owner, req, v); /* may answer or cancel */
+		return;
+	}
+	if (v != ADIT_ALLOW && req->reason[0] == '\0')
+		req_say(req, v == ADIT_DENY ? "denied" : "could not decide");
+	atomic_store(&req->phase, PHASE_OVER);
+	req->fn(req->owner, req, v);
+	req_drop(req);
+}
+
+static void
+on_cancel_work(struct job *job)
+{
+	struct adit_auth_req *req = container_of(job, struct adit_auth_req, cancel_job);
+
+	if (atomic_load(&req->phase) == PHASE_WAITING)
+		req->module->auth.cancel(req->module->inst, NULL, req);
+}
+
+static void
+on_cancel_done(struct job *job)
+{
+	req_drop(container_of(job, struct adit_auth_req, cancel_job));
+}
+
+/* Nobody waits for the late answer any more: lets the plugin know. */
+static void
+tell_cancelled(struct adit_auth_req *req)
+{
+	static struct log_limit limit;
+	const struct module *m = req->module;
+
+	if (m->auth.cancel == NULL)
+		return;
+	if (m->helpers == NULL) {
+		worker_note(req->w, m->plugin->name);
+		m->auth.cancel(m->inst, module_worker(m, req->w->index), req);
+		return;
+	}
+	req->cancel_job.work = on_cancel_work;
+	req->cancel_job.done = on_cancel_done;
+	atomic_fetch_add(&req->holds, 1);
+	if (offload_submit(m->helpers, req->w, &req->cancel_job) < 0) {
+		req_drop(req);
+		log_limited(&limit, LOG_WARN, "%s: too busy to hear that a login was cancelled",
+			m->plugin->name);
+	}
+}
+
+/* check() has returned v. Gives the verdict that counts, or LATER. */
+static enum adit_verdict
+checked(struct adit_auth_req *req, enum adit_verdict v)
+{
+	int before;
+
+	pthread_mutex_lock(&live.lock);
+	before = atomic_load(&req->phase);
+	must(before == PHASE_CHECKING || before == PHASE_EARLY);
+	atomic_store(&req->phase,
+		v == ADIT_LATER && before == PHASE_CHECKING ? PHASE_WAITING : PHASE_IDLE);
+	pthread_mutex_unlock(&live.lock);
+	if (before == PHASE_EARLY && v == ADIT_LATER)
+		return req->answer;
+	if (before == PHASE_EARLY)
+		log_error("%s: check() and adit_auth_finish() both answered a login; "
+			  "check() counts", req->module->plugin->name);
+	return v;
+}
+
+static void
+settle(struct adit_auth_req *req, enum adit_verdict v)
+{
+	v = checked(req, v);
+	/* A late answer can be on its way already, but it arrives on this thread. */
+	if (atomic_load(&req->phase) == PHASE_IDLE)
+		decide(req, v);
+	else if (req->owner == NULL)
+		tell_cancelled(req);
+}
+
+static void
+on_check_work(struct job *job)
+{
+	struct adit_auth_req *req = container_of(job, struct adit_auth_req, job);
+
+	if (!atomic_load(&req->gone))
+		req->verdict = req->module->auth.check(req->module->inst, NULL, req);
+}
+
+static void
+on_check_done(struct job *job)
+{
+	struct adit_auth_req *req = container_of(job, struct adit_auth_req, job);
+
+	if (!job->late) {
+		settle(req, req->verdict);
+		return;
+	}
+	/* The worker has stopped, so the session has cancelled, and this may be the helper. */
+	if (checked(req, req->verdict) != ADIT_LATER)
+		req_drop(req);
+}
+
+/* Asks req->module. On the worker, in PHASE_IDLE. */
+static void
+ask(struct adit_auth_req *req)
+{
+	const struct module *m = req->module;
+
+	auth_bytes_wipe(&req->challenge);
+	atomic_store(&req->phase, PHASE_CHECKING);
+	if (m->helpers == NULL) {
+		worker_note(req->w, m->plugin->name);
+		settle(req, m->auth.check(m->inst, module_worker(m, req->w->index), req));
+		return;
+	}
+	req->verdict = ADIT_FAIL;
+	req->job.cancelled = false;
+	if (offload_submit(m->helpers, req->w, &req->job) < 0) {
+		atomic_store(&req->phase, PHASE_IDLE);
+		req_say(req, "too many logins wait for it");
+		decide(req, ADIT_FAIL);
+	}
+}
+
+static void
+next_module(struct adit_auth_req *req)
+{
+	const struct modules *all = &req->conf->modules;
+
+	while (req->next < all->n_auth) {
+		const struct module *m = all->auth[req->next++];
+
+		if (strcmp(m->short_name, req->method) == 0) {
+			req->module = m;
+			ask(req);
+			return;
+		}
+	}
+	if (req->module == NULL)
+		req_say(req, "no plugin for this method");
+	else if (req->reason[0] == '\0')
+		req_say(req, "no plugin knows this credential");
+	decide(req, ADIT_DENY);
+}
+
+/* ---- Server: what others call ----------------------------------------------------------------- */
+
+/* The late verdict has arrived. */
+static void
+on_late(struct mbox_msg *msg, bool late)
+{
+	struct adit_auth_req *req = container_of(msg, struct adit_auth_req, late);
+
+	must(!late || req->owner == NULL);
+	atomic_store(&req->phase, PHASE_IDLE);
+	decide(req, req->answer);
+}
+
+static struct adit_auth_req *
+req_new(struct worker *w, struct server_conf *conf, const struct auth_input *in, auth_fn *fn,
+	void *owner)
+{
+	struct adit_auth_req *req = xcalloc(1, sizeof(*req));
+
+	must(owner != NULL && release_conf != NULL);
+	must(strlen(in->method) <= NAME_MAX_LEN && strlen(in->agent) <= NAME_MAX_LEN);
+	req->w = w;
+	req->conf = server_conf_ref(conf);
+	req->fn = fn;
+	req->owner = owner;
+	snprintf(req->method, sizeof(req->method), "%s", in->method);
+	snprintf(req->peer, sizeof(req->peer), "%s", in->peer);
+	snprintf(req->claimed, sizeof(req->claimed), "%s", in->agent);
+	memcpy(req->id.agent, req->claimed, sizeof(req->id.agent));
+	req->encrypted = in->encrypted;
+	memcpy(req->nonce_agent, in->nonce_agent, ADIT_NONCE_SIZE);
+	memcpy(req->nonce_server, in->nonce_server, ADIT_NONCE_SIZE);
+	atomic_init(&req->phase, PHASE_IDLE);
+	atomic_init(&req->holds, 1);
+	atomic_init(&req->gone, false);
+	req->job.source = in->source;
+	req->job.work = on_check_work;
+	req->job.done = on_check_done;
+	req->late.deliver = on_late;
+	worker_ref(w);
+	pthread_mutex_lock(&live.lock);
+	idmap_put(&live.reqs, req_key(req), req);
+	pthread_mutex_unlock(&live.lock);
+	return req;
+}
+
+static bool
+take_data(struct adit_auth_req *req, const void *data, size_t len)
+{
+	if (auth_bytes_set(&req->data, data, len) == 0)
+		return true;
+	req_say(req, "the agent's message is too long");
+	return false;
+}
+
+void
+auth_begin(struct worker *w, struct server_conf *conf, const struct auth_input *in, auth_fn *fn,
+	void *owner, struct adit_auth_req **req_r)
+{
+	struct adit_auth_req *req = req_new(w, conf, in, fn, owner);
+
+	*req_r = req;
+	if (take_data(req, in->data, in->len))
+		next_module(req);
+	else
+		decide(req, ADIT_DENY);
+}
+
+void
+auth_answer(struct adit_auth_req *req, const void *data, size_t len)
+{
+	WORKER_OWNS(req->w);
+	must(atomic_load(&req->phase) == PHASE_IDLE && req->owner != NULL);
+	req->step++;
+	if (take_data(req, data, len))
+		ask(req);
+	else
+		decide(req, ADIT_DENY);
+}
+
+void
+auth_cancel(struct adit_auth_req *req)
+{
+	int phase = atomic_load(&req->phase);
+
+	WORKER_OWNS(req->w);
+	if (phase == PHASE_OVER) /* from inside fn: it is freed when fn returns */
+		return;
+	req->owner = NULL;
+	atomic_store(&req->gone, true);
+	if (phase == PHASE_IDLE)
+		req_drop(req);
+	else if (phase == PHASE_WAITING)
+		tell_cancelled(req);
+}
+
+/* True if an answer is due. Sets *post_r if the worker waits for it. Under the lock. */
+static bool
+answer_take(struct adit_auth_req *req, enum adit_verdict v, bool *post_r)
+{
+	int phase = atomic_load(&req->phase);
+
+	if (phase != PHASE_CHECKING && phase != PHASE_WAITING)
+		return false;
+	req->answer = v != ADIT_LATER ? v : ADIT_FAIL;
+	*post_r = phase == PHASE_WAITING;
+	atomic_store(&req->phase, *post_r ? PHASE_ANSWERED : PHASE_EARLY);
+	return true;
+}
+
+/* Hands the answer to the worker, which may free the request at once. */
+static void
+answer_post(struct adit_auth_req *req)
+{
+	struct worker *w = req->w;
+
+	worker_ref(w);
+	if (worker_post(w, &req->late) < 0) {
+		/* The server is gone. Its configuration is kept for good: this is a thread of the
+		 * plugin, whose instance must not be destroyed under it. */
+		req->conf = NULL;
+		req_drop(req);
+	}
+	worker_unref(w);
+}
+
+void
+auth_finish(struct adit_auth_req *req, enum adit_verdict verdict)
+{
+	bool due, post = false;
+
+	pthread_mutex_lock(&live.lock);
+	due = idmap_get(&live.reqs, req_key(req)) != NULL && answer_take(req, verdict, &post);
+	pthread_mutex_unlock(&live.lock);
+	if (!due)
+		log_error("an auth plugin called adit_auth_finish() for a login that it has answered "
+			  "already; ignored");
+	if (post)
+		answer_post(req);
+}
+
+/* ---- Agent ------------------------------------------------------------------------------------ */
+
+static void
+proof_destroy(struct adit_proof *proof)
+{
+	if (proof->state_free != NULL)
+		proof->state_free(proof->state);
+	auth_bytes_wipe(&proof->data);
+	auth_bytes_wipe(&proof->out);
+	explicit_bzero(proof, sizeof(*proof));
+	free(proof);
+}
+
+static void
+proof_call(struct adit_proof *proof)
+{
+	const struct module *m = proof->module;
+
+	if (proof->confirming)
+		proof->err = m->auth.confirm(m->inst, proof);
+	else
+		proof->err = m->auth.prove(m->inst, proof);
+}
+
+static void
+proof_say(struct adit_proof *proof, const char *what)
+{
+	snprintf(proof->error, sizeof(proof->error), "%s: %s", proof->module->plugin->name, what);
+	proof->err = -1;
+}
+
+/* The plugin has answered. On the worker; fn may free the proof. */
+static void
+proof_done(struct adit_proof *proof)
+{
+	if (proof->err != 0 && proof->error[0] == '\0')
+		proof_say(proof, proof->confirming ? "the server is not the right one"
+						   : "no proof can be made");
+	proof->err = proof->err != 0 ? -1 : 0;
+	if (proof->err == 0 && !proof->confirming && proof->out.p == NULL)
+		auth_bytes_set(&proof->out, NULL, 0);
+	proof->fn(proof->owner, proof, proof->err);
+}
+
+static void
+on_proof_work(struct job *job)
+{
+	proof_call(container_of(job, struct adit_proof, job));
+}
+
+static void
+on_proof_done(struct job *job)
+{
+	struct adit_proof *proof = container_of(job, struct adit_proof, job);
+
+	proof->busy = false;
+	if (proof->owner == NULL || job->late) {
+		proof_destroy(proof);
+		return;
+	}
+	if (job->unworked)
+		proof_say(proof, "its helper was stopped");
+	proof_done(proof);
+}
+
+struct adit_proof *
+proof_new(struct worker *w, const struct module *module, const char *agent, bool encrypted,
+	const uint8_t *nonce_agent, const uint8_t *nonce_server, proof_fn *fn, void *owner)
+{
+	struct adit_proof *proof = xcalloc(1, sizeof(*proof));
+
+	must(owner != NULL && name_valid(agent));
+	proof->w = w;
+	proof->module = module;
+	proof->fn = fn;
+	proof->owner = owner;
+	snprintf(proof->agent, sizeof(proof->agent), "%s", agent);
+	proof->encrypted = encrypted;
+	memcpy(proof->nonce_agent, nonce_agent, ADIT_NONCE_SIZE);
+	memcpy(proof->nonce_server, nonce_server, ADIT_NONCE_SIZE);
+	proof->job.work = on_proof_work;
+	proof->job.done = on_proof_done;
+	return proof;
+}
+
+static void
+proof_run(struct adit_proof *proof, const void *data, size_t len)
+{
+	const struct module *m = proof->module;
+
+	WORKER_OWNS(proof->w);
+	must(!proof->busy);
+	auth_bytes_wipe(&proof->out);
+	if (auth_bytes_set(&proof->data, data, len) < 0) {
+		proof_say(proof, "the server's message is too long");
+	} else if (m->helpers == NULL) {
+		worker_note(proof->w, m->plugin->name);
+		proof_call(proof);
+	} else {
+		proof->job.cancelled = false;
+		proof->busy = offload_submit(m->helpers, proof->w, &proof->job) == 0;
+		if (proof->busy)
+			return;
+		proof_say(proof, "too much waits for it");
+	}
+	proof_done(proof);
+}
+
+void
+proof_step(struct adit_proof *proof, const void *data, size_t len)
+{
+	if (proof->begun)
+		proof->step++;
+	proof->begun = true;
+	proof_run(proof, data, len);
+}
+
+void
+proof_confirm(struct adit_proof *proof, const void *data, size_t len)
+{
+	proof->confirming = true;
+	if (proof->module->auth.confirm != NULL)
+		proof_run(proof, data, len);
+	else
+		proof->fn(proof->owner, proof, 0);
+}
+
+void
+proof_free(struct adit_proof *proof)
+{
+	if (proof == NULL)
+		return;
+	proof->owner = NULL;
+	if (!proof->busy)
+		proof_destroy(proof);
+}
+
+/* ---- Command line ----------------------------------------------------------------------------- */
+
+int
+auth_issue(const struct modules *modules, struct adit_issue *issue)
+{
+	const struct module *m = NULL;
+
+	for (size_t i = 0; i < modules->n_auth && m == NULL; i++)
+		if (modules->auth[i]->auth.issue != NULL)
+			m = modules->auth[i];
+	if (m == NULL) {
+		snprintf(issue->error, sizeof(issue->error),
+			"no auth plugin of this configuration can make a credential");
+		return -1;
+	}
+	if (m->auth.issue(m->inst, issue) == 0 && issue->secret != NULL)
+		return 0;
+	if (issue->error[0] == '\0')
+		snprintf(issue->error, sizeof(issue->error), "%s: made no credential",
+			m->plugin->name);
+	return -1;
+}
+
+void
+issue_fini(struct adit_issue *issue)
+{
+	if (issue->secret != NULL) {
+		explicit_bzero(issue->secret, strlen(issue->secret));
+		free(issue->secret);
+	}
+	free(issue->stored);
+	issue->secret = issue->stored = NULL;
+}

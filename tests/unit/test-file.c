@@ -123,6 +123,8 @@ test_read_sizes(void)
 		file_free(text, len);
 	}
 	refused("/proc/self/status", false, 20, -EFBIG, "larger than 20 bytes");
+	/* Nothing is mapped at address zero. */
+	refused("/proc/self/mem", false, 20, -EIO, "Input/output error");
 	big = calloc(1, 70000);
 	memset(big, 'z', 69999);
 	for (size_t n = 65534; n <= 65538; n++) {

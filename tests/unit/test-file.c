@@ -31,8 +31,11 @@ in(const char *name)
 static void
 put(const char *path, mode_t mode, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd;
 
+	/* Not opened if it is there: its mode may forbid that. */
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	must(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 	must(fchmod(fd, mode) == 0 && close(fd) == 0);
 }

@@ -1,0 +1,723 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the Adit authors
+"""Sessions over aditwire: a pure machine that judges every frame, and a scriptable peer on a socket.
+
+Machine knows the states of section 11, the numbering of section 7 and the credit of section 6, for
+either end. What is received is checked strictly; what is sent is only followed, so that a test may
+send what it likes. Peer adds a socket, deadlines, and the answers that section 3 to 7 demand.
+"""
+
+import os
+import select
+import socket
+import time
+
+from aditwire import (ACK_EVERY, AGENT, CODE_NAMES, CODES, DEFAULTS, FEATURES, FLOOR, FRAME_MAX,
+                      LAYOUT, LIMIT_MAX, SERVER, TYPES, VERSION, Frame, Illegal, Scram, decode, frame, payload,
+                      raw_frame)
+
+BY_SERVER = {"AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL", "RESUME_OK", "BIND_OK", "BIND_FAIL", "OPEN"}
+BY_AGENT = {"AUTH", "AUTH_ANSWER", "RESUME", "BIND", "OPEN_OK", "OPEN_FAIL", "REPORT"}
+LOGIN = {"HELLO", "AUTH", "AUTH_CHALLENGE", "AUTH_ANSWER", "AUTH_OK", "AUTH_FAIL"}
+OPEN_STATES = ("AUTHENTICATED", "BOUND", "FORWARDING", "DRAINING")
+NOT_ERRORS = {CODES[c] for c in ("none", "replaced", "shutdown", "leaving")}
+
+
+class Stream:
+    """One stream as one end sees it. Ends are None, "fin" or "reset"."""
+
+    def __init__(self, sid, tunnel):
+        self.sid, self.tunnel = sid, tunnel
+        self.answered = None            # "ok" or "fail"
+        self.my_end = self.peer_end = None
+        self.sent = self.received = 0
+        self.taken = self.given = 0     # CREDIT received, CREDIT sent
+        self.over = False
+        self.data = bytearray()         # received and not yet consumed by the test
+        self.client = None
+
+    @property
+    def out_now(self):
+        return max(0, self.sent - self.taken)
+
+    @property
+    def in_now(self):
+        return max(0, self.received - self.given)
+
+    def column(self):
+        """The column of section 11's table for a frame that the peer sends."""
+        if self.over:
+            return "CLOSED"
+        if self.my_end or self.peer_end:
+            return "CLOSING/ended" if self.peer_end else "CLOSING/open"
+        return "ACTIVE" if self.answered else "OPENING"
+
+
+class Machine:
+    """One end of one session: role is ours. sent() and received() are told of every frame."""
+
+    def __init__(self, role, hello):
+        self.role, self.hello = role, hello
+        self.peer_hello = None
+        self.state = "INIT"
+        self.challenges = 0
+        self.tunnels = {}               # id -> "asked", "bound", "failed", "gone"
+        self.streams = {}
+        self.last_id = 0
+        self.in_seq = self.out_seq = None   # bytes of section 7, None before they begin
+        self.acked_in = 0               # the highest ACK received
+        self.acked_out = 0              # the highest ACK sent
+        self.session_taken = self.session_given = 0
+        self.pings = []                 # (token, position behind it) that were sent
+        self.glitches = 0
+        self.goaway = None              # the peer's
+        self.goaway_sent = None
+
+    def verdict(self, f):
+        """ok, skip, glitch; or Illegal. Does not change anything."""
+        name = f.name
+        if self.state == "CLOSED":
+            return "drop"
+        if name == "GOAWAY":
+            if self.role == SERVER and f["last"] != 0:
+                raise Illegal("last")
+            return "ok"
+        if self.state not in OPEN_STATES:
+            return self._verdict_login(f)
+        if not f.known:
+            if f.type & 0x80:
+                raise Illegal("critical")
+            return "glitch"
+        if name in FEATURES:
+            raise Illegal("feature")
+        if name in LOGIN or name in (BY_SERVER if self.role == SERVER else BY_AGENT):
+            raise Illegal("state", detail="%s in %s" % (name, self.state))
+        if f.sid == 0:
+            return self._verdict_session(f)
+        if self.state == "AUTHENTICATED" or (self.state == "BOUND" and name != "OPEN"):
+            raise Illegal("state", detail="%s in %s" % (name, self.state))
+        return self._verdict_stream(f)
+
+    def _verdict_login(self, f):
+        legal = {
+            (SERVER, "INIT"): ("HELLO",),
+            (SERVER, "HS/AUTH"): ("AUTH",),
+            (SERVER, "HS/WAIT"): (),
+            (SERVER, "HS/ANSWER"): ("AUTH_ANSWER",),
+            (AGENT, "INIT"): ("HELLO",),
+            (AGENT, "HS/AUTH"): (),
+            (AGENT, "HS/WAIT"): (),
+            (AGENT, "HS/ANSWER"): ("AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL"),
+        }[self.role, self.state]
+        if f.name not in legal:
+            raise Illegal("state", detail="%s in %s" % (f.name, self.state))
+        if f.name == "AUTH_CHALLENGE" and self.challenges == 8:
+            raise Illegal("challenges")
+        if f.name == "HELLO":
+            self._check_hello(f)
+        return "ok"
+
+    def _check_hello(self, f):
+        if f["role"] == self.role:
+            raise Illegal("role")
+        if self.role == SERVER:
+            if not f["version_min"] <= VERSION <= f["version_max"]:
+                raise Illegal("version", "version")
+            return
+        if f["version_min"] != f["version_max"]:
+            raise Illegal("range")
+        if not self.hello["version_min"] <= f["version_min"] <= self.hello["version_max"]:
+            raise Illegal("version", "version")
+        if f["features"] & ~self.hello["features"]:
+            raise Illegal("feature")
+
+    def _verdict_session(self, f):
+        name = f.name
+        if name == "ACK":
+            if self.out_seq is None or not self.acked_in <= f["received"] <= self.out_seq:
+                raise Illegal("ack", detail="%d of %r" % (f["received"], self.out_seq))
+        elif name == "CREDIT":
+            now = self.peer_hello["session_window"] + self.session_taken
+            if now + f["bytes"] > LIMIT_MAX:
+                raise Illegal("credit")
+        elif name == "PONG":
+            if f["token"] not in [token for token, _ in self.pings]:
+                return "glitch"
+        elif name == "BIND":
+            if f["tunnel"] in self.tunnels:
+                raise Illegal("tunnel")
+        elif name in ("BIND_OK", "BIND_FAIL"):
+            if self.tunnels.get(f["tunnel"]) != "asked":
+                raise Illegal("tunnel")
+        elif name == "UNBIND" and self.role == AGENT and self.state == "AUTHENTICATED":
+            raise Illegal("state", detail="UNBIND in AUTHENTICATED")
+        return "ok"
+
+    def _verdict_stream(self, f):
+        name = f.name
+        st = self.streams.get(f.sid)
+        if name == "OPEN":
+            if f.sid <= self.last_id:
+                raise Illegal("stream_id")
+            return "ok"
+        if st is None:
+            raise Illegal("idle", detail=repr(f))
+        if st.over:
+            if name in ("RESET", "CREDIT", "BLOCKED"):
+                return "skip"
+            raise Illegal("over", detail=repr(f))
+        if name in ("OPEN_OK", "OPEN_FAIL"):
+            if st.answered or st.peer_end:
+                raise Illegal("answered")
+        elif name == "CREDIT":
+            if self.role == AGENT and not st.answered and not (st.my_end or st.peer_end):
+                raise Illegal("credit", detail="before OPEN_OK")
+            if self.peer_hello["stream_window"] + st.taken + f["bytes"] > LIMIT_MAX:
+                raise Illegal("credit")
+        elif name == "RESET":
+            if st.peer_end == "reset":
+                raise Illegal("ended")
+        else:                           # DATA, FIN, BLOCKED
+            if st.peer_end:
+                raise Illegal("ended", detail=repr(f))
+            if self.role == SERVER and st.answered != "ok":
+                raise Illegal("early", detail=repr(f))
+            if name == "DATA":
+                self._check_flow(st, len(f.payload))
+        return "ok"
+
+    def above_floors(self, which):
+        return sum(max(0, getattr(st, which) - FLOOR) for st in self.streams.values()
+                   if not st.over)
+
+    def _check_flow(self, st, n):
+        if st.received + n > self.hello["stream_window"] + st.given:
+            raise Illegal("flow", "flow", "stream %d" % st.sid)
+        before = max(0, st.in_now - FLOOR)
+        after = max(0, st.received + n - st.given - FLOOR)
+        limit = self.hello["session_window"] + self.session_given
+        if after > before and self.above_floors("in_now") - before + after > limit:
+            raise Illegal("flow", "flow", "session")
+
+    # What happened.
+
+    def received(self, f):
+        """Judges and applies one frame; returns the verdict."""
+        verdict = self.verdict(f)
+        if self.in_seq is not None:
+            self.in_seq += 8 + len(f.payload)
+        if verdict == "glitch":
+            self.glitches += 1
+        elif verdict == "ok":
+            self._apply(f, True)
+        return verdict
+
+    def sent(self, f):
+        """Follows one frame of our own."""
+        if self.out_seq is not None:
+            self.out_seq += 8 + len(f.payload)
+        if f.known and self.state != "CLOSED":
+            self._apply(f, False)
+
+    def sent_raw(self, n):
+        """Follows bytes that are not a frame known to us."""
+        if self.out_seq is not None:
+            self.out_seq += n
+
+    def _apply(self, f, incoming):
+        name = f.name
+        if name in LOGIN:
+            self._apply_login(f, incoming)
+        elif name in ("OPEN", "OPEN_OK", "OPEN_FAIL", "DATA", "FIN", "RESET") or f.sid:
+            self._apply_stream(f, incoming)
+        elif name == "BIND":
+            self.tunnels[f["tunnel"]] = "asked"
+        elif name == "BIND_OK":
+            self.tunnels[f["tunnel"]] = "bound"
+            if self.state == "AUTHENTICATED":
+                self.state = "BOUND"
+        elif name == "BIND_FAIL":
+            self.tunnels[f["tunnel"]] = "failed"
+        elif name == "UNBIND":
+            if f["tunnel"] in self.tunnels:
+                self.tunnels[f["tunnel"]] = "gone"
+        elif name == "CREDIT":
+            if incoming:
+                self.session_taken += f["bytes"]
+            else:
+                self.session_given += f["bytes"]
+        elif name == "ACK":
+            if incoming:
+                self.acked_in = f["received"]
+            else:
+                self.acked_out = f["received"]
+        elif name == "PING" and not incoming:
+            self.pings.append((f["token"], self.out_seq))
+        elif name == "PONG" and incoming:
+            self.pings = [p for p in self.pings if p[0] != f["token"]]
+        elif name == "GOAWAY":
+            self._apply_goaway(f, incoming)
+
+    def _apply_goaway(self, f, incoming):
+        if incoming:
+            self.goaway = f
+        else:
+            self.goaway_sent = f
+        if f["code"] not in NOT_ERRORS or self.state not in OPEN_STATES:
+            self.state = "CLOSED"
+        else:
+            self.state = "DRAINING"
+
+    def _apply_login(self, f, incoming):
+        name = f.name
+        if name == "HELLO":
+            if incoming:
+                self.peer_hello = f.fields
+                self.state = "HS/AUTH"
+            elif self.role == SERVER:
+                self.state = "HS/AUTH"
+        elif name in ("AUTH", "AUTH_ANSWER"):
+            self.state = "HS/ANSWER" if self.role == AGENT else "HS/WAIT"
+            if self.role == AGENT:
+                self.out_seq = 0
+            else:
+                self.in_seq = 0
+        elif name == "AUTH_CHALLENGE":
+            self.challenges += 1
+            self.state = "HS/AUTH" if self.role == AGENT else "HS/ANSWER"
+        elif name == "AUTH_OK":
+            self.state = "AUTHENTICATED"
+            if self.role == AGENT:
+                self.in_seq = 0
+            else:
+                self.out_seq = 0
+        elif name == "AUTH_FAIL":
+            self.state = "CLOSED"
+
+    def _apply_stream(self, f, incoming):
+        name = f.name
+        if name == "OPEN":
+            st = self.streams[f.sid] = Stream(f.sid, f["tunnel"])
+            st.client = f.fields
+            self.last_id = max(self.last_id, f.sid)
+            if self.state == "BOUND":
+                self.state = "FORWARDING"
+            return
+        st = self.streams.get(f.sid)
+        if st is None:
+            return
+        end = "peer_end" if incoming else "my_end"
+        if name == "OPEN_OK":
+            st.answered = "ok"
+        elif name == "DATA":
+            if incoming:
+                st.received += len(f.payload)
+                if st.my_end != "reset":
+                    st.data += f.payload
+            else:
+                st.sent += len(f.payload)
+        elif name == "CREDIT":
+            if incoming:
+                st.taken += f["bytes"]
+            else:
+                st.given += f["bytes"]
+        elif name == "FIN":
+            setattr(st, end, "fin")
+        elif name in ("RESET", "OPEN_FAIL"):
+            if name == "OPEN_FAIL":
+                st.answered = "fail"
+            setattr(st, end, "reset")
+        st.over = bool(st.my_end and st.peer_end)
+
+
+class Closed(Exception):
+    """The link is at its end; goaway is the last GOAWAY received, or None."""
+
+    def __init__(self, goaway, how="end of file"):
+        super().__init__("link closed (%s), GOAWAY %s" % (how, code_of(goaway)))
+        self.goaway = goaway
+
+
+def code_of(goaway):
+    if goaway is None:
+        return None
+    return CODE_NAMES.get(goaway["code"], "internal")
+
+
+# Frames that come by themselves: expect() passes them by unless they are what is asked for.
+# DATA is found in its stream.
+BACKGROUND = {"PING", "PONG", "ACK", "CREDIT", "BLOCKED", "DATA"}
+
+
+class Peer:
+    """A session on a connected stream socket, as agent or as server, driven by a test.
+
+    auto_answer: PING gets ACK and PONG, RESET and OPEN_FAIL get their RESET. auto_ack: ACK as
+    section 7 demands. auto_credit: DATA is credited as soon as it is received.
+    """
+
+    def __init__(self, sock, role, *, auto_answer=True, auto_ack=True, auto_credit=True,
+                 timeout=10.0, **hello):
+        self.sock, self.role, self.timeout = sock, role, timeout
+        sock.setblocking(False)
+        self.auto_answer, self.auto_ack, self.auto_credit = auto_answer, auto_ack, auto_credit
+        self.hello = {
+            "version_min": VERSION, "version_max": VERSION, "role": role, "features": 0,
+            "max_frame": FRAME_MAX, "stream_window": 262144, "session_window": 16777216,
+            "nonce": os.urandom(32), "software": "aditwire/1",
+        }
+        self.hello.update(hello)
+        self.m = Machine(role, self.hello)
+        self.inbuf = bytearray()
+        self.queue = []                 # frames judged and not yet taken by the test
+        self.eof = None                 # how the link ended
+        self.log = []                   # everything, for the report of a failure
+        self.next_token = 1
+        self.session = None             # payload of AUTH_OK
+        self.verdicts = {"ok": 0, "skip": 0, "glitch": 0, "drop": 0}
+
+    # Bytes.
+
+    def close(self):
+        self.sock.close()
+
+    def abort(self):
+        """Closes with RST, as a link that breaks."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.sock.close()
+
+    def _read_some(self):
+        try:
+            got = self.sock.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError as e:
+            self.eof = e.strerror
+            return
+        if got:
+            self.inbuf += got
+        else:
+            self.eof = "end of file"
+
+    def send_bytes(self, data, timeout=None):
+        """All of data, reading meanwhile so that two full directions never lock."""
+        end = time.monotonic() + (timeout or self.timeout)
+        view = memoryview(data)
+        poll = select.poll()
+        while view:
+            poll.register(self.sock, select.POLLOUT | (0 if self.eof else select.POLLIN))
+            ready = poll.poll(max(0, (end - time.monotonic()) * 1000))
+            if not ready:
+                raise TimeoutError("peer takes no bytes\n" + self.story())
+            if ready[0][1] & (select.POLLIN | select.POLLHUP | select.POLLERR) and not self.eof:
+                self._read_some()
+            try:
+                view = view[self.sock.send(view):]
+            except BlockingIOError:
+                pass
+            except OSError as e:
+                self.eof = self.eof or e.strerror
+                return
+
+    def dribble(self, data):
+        """data in writes of one byte each, so that the receiver sees every cut."""
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for i in range(len(data)):
+            self.send_bytes(data[i:i + 1])
+
+    # Frames out.
+
+    def make(self, name, sid=0, /, **fields):
+        """A frame's bytes; follows it as sent."""
+        body = payload(name, **fields)
+        whole = {k: fields.get(k, DEFAULTS.get(k)) for k, _ in LAYOUT[name]}
+        self._note_sent(Frame(TYPES[name], sid, body, whole))
+        return frame(name, sid, **fields)
+
+    def _note_sent(self, f):
+        self.log.append("> %r" % f)
+        self.m.sent(f)
+
+    def send(self, name, sid=0, /, **fields):
+        self.send_bytes(self.make(name, sid, **fields))
+
+    def send_raw(self, data):
+        """Bytes as they are; only counted."""
+        self.log.append("> raw %d bytes %s" % (len(data), bytes(data[:32]).hex()))
+        self.m.sent_raw(len(data))
+        self.send_bytes(data)
+
+    def send_unknown(self, type_, sid=0, body=b""):
+        self.send_raw(raw_frame(type_, sid, body))
+
+    def send_data(self, sid, data, timeout=None):
+        """All of data as the peer's credit allows, waiting for more of it."""
+        view = memoryview(data)
+        end = time.monotonic() + (timeout or self.timeout)
+        while view:
+            n = min(len(view), self.room(sid), self.m.peer_hello["max_frame"])
+            if n == 0:
+                if self.m.streams[sid].peer_end == "reset":
+                    return len(data) - len(view)
+                self.step(end, "credit for stream %d" % sid)
+                continue
+            self.send("DATA", sid, bytes=bytes(view[:n]))
+            view = view[n:]
+        return len(data)
+
+    def room(self, sid):
+        """How much DATA the peer takes now on this stream."""
+        m, st = self.m, self.m.streams[sid]
+        stream = m.peer_hello["stream_window"] + st.taken - st.sent
+        used = m.above_floors("out_now") - max(0, st.out_now - FLOOR)
+        left = m.peer_hello["session_window"] + m.session_taken - used
+        return max(0, min(stream, max(0, left) + FLOOR + st.taken - st.sent))
+
+    # Frames in.
+
+    def _frame_ready(self):
+        f, used = decode(self.inbuf, self.hello["max_frame"])
+        if f is None:
+            return None
+        del self.inbuf[:used]
+        self.log.append("< %r" % f)
+        verdict = self.m.received(f)
+        self.verdicts[verdict] += 1
+        if verdict == "glitch":
+            raise Illegal("glitch", detail=repr(f))
+        self._strict(f)
+        self._react(f, verdict)
+        return f
+
+    def _strict(self, f):
+        """What the text demands of a good peer beyond the legal."""
+        if f.name == "BLOCKED":
+            st = self.m.streams.get(f.sid)
+            if f["position"] != (st.received if st else 0):
+                raise Illegal("position", detail=repr(f))
+
+    def _react(self, f, verdict):
+        if verdict != "ok" or self.m.state not in OPEN_STATES:
+            return
+        st = self.m.streams.get(f.sid) if f.sid else None
+        if self.auto_answer and f.name == "PING":
+            self._ack()
+            self.send("PONG", token=f["token"])
+        elif self.auto_answer and f.name in ("RESET", "OPEN_FAIL") and not st.my_end:
+            self.send("RESET", f.sid, code=0)
+        elif self.auto_credit and f.name == "DATA" and not st.peer_end and st.my_end != "reset":
+            pressed = self.m.above_floors("in_now") > self.hello["session_window"] // 2
+            if st.in_now >= (1 if pressed else self.hello["stream_window"] // 2):
+                self.send("CREDIT", f.sid, bytes=st.in_now)
+        if self.auto_ack and self.m.in_seq - self.m.acked_out >= ACK_EVERY // 2:
+            self._ack()
+
+    def _ack(self):
+        if self.m.in_seq > self.m.acked_out:
+            self.send("ACK", received=self.m.in_seq)
+
+    def step(self, end, what):
+        """Takes one frame from the link into the queue; TimeoutError, Closed or Illegal."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        while True:
+            f = self._frame_ready()
+            if f is not None:
+                self.queue.append(f)
+                return
+            if self.eof:
+                if self.inbuf and self.eof == "end of file" and not self.m.goaway:
+                    raise Illegal("short", detail="link ended inside a frame")
+                raise Closed(self.m.goaway, self.eof)
+            if not poll.poll(max(0, (end - time.monotonic()) * 1000)):
+                raise TimeoutError("no %s\n%s" % (what, self.story()))
+            self._read_some()
+
+    def recv(self, timeout=None, what="frame"):
+        """The next frame, whatever it is."""
+        end = time.monotonic() + (timeout or self.timeout)
+        while not self.queue:
+            self.step(end, what)
+        return self.queue.pop(0)
+
+    def expect(self, name, sid=None, timeout=None, /, **fields):
+        """The next frame that is not background noise must be this one."""
+        end = time.monotonic() + (timeout or self.timeout)
+        while True:
+            f = self.recv(max(0.001, end - time.monotonic()), name)
+            if f.name == name and (sid is None or f.sid == sid):
+                break
+            if f.name not in BACKGROUND:
+                raise AssertionError("%r instead of %s\n%s" % (f, name, self.story()))
+        for key, want in fields.items():
+            want = CODES[want] if key == "code" and isinstance(want, str) else want
+            assert f[key] == want, "%s=%r, not %r\n%s" % (key, f[key], want, self.story())
+        return f
+
+    def wait_for(self, name, sid=None, timeout=None):
+        """The next such frame, with everything else before it left in the queue."""
+        end = time.monotonic() + (timeout or self.timeout)
+        seen = 0
+        while True:
+            for i in range(seen, len(self.queue)):
+                if self.queue[i].name == name and sid in (None, self.queue[i].sid):
+                    return self.queue.pop(i)
+            seen = len(self.queue)
+            self.step(end, name)
+
+    def until(self, done, what, timeout=None):
+        """Steps until done() is true."""
+        end = time.monotonic() + (timeout or self.timeout)
+        while not done():
+            self.step(end, what)
+
+    def expect_close(self, code=None, timeout=None):
+        """The link must end; with code, a GOAWAY (or AUTH_FAIL) of that code must come before."""
+        end = time.monotonic() + (timeout or self.timeout)
+        last = None
+        try:
+            while True:
+                f = self.recv(max(0.001, end - time.monotonic()), "end of the link")
+                if f.name in ("GOAWAY", "AUTH_FAIL"):
+                    last = f
+        except Closed as e:
+            last = e.goaway or last
+            if code is not None:
+                assert code_of(last) == code, "closed with %s (%s), not %s\n%s" % (
+                    code_of(last), e, code, self.story())
+        return last
+
+    def ping(self, timeout=None):
+        """A round trip that proves that the session lives; every frame before is in the queue."""
+        token = self.next_token
+        self.next_token += 1
+        self.send("PING", token=token)
+        behind = self.m.out_seq
+        f = self.wait_for("PONG", timeout=timeout)
+        assert f["token"] == token, self.story()
+        if self.m.acked_in < behind:
+            raise Illegal("ack", detail="PONG without an ACK before it")
+
+    def read(self, sid, n, timeout=None):
+        """Exactly n bytes of a stream."""
+        st = self.m.streams[sid]
+        self.until(lambda: len(st.data) >= n, "%d bytes of stream %d" % (n, sid), timeout)
+        out = bytes(st.data[:n])
+        del st.data[:n]
+        return out
+
+    def read_end(self, sid, timeout=None):
+        """All bytes of a stream until its sender ended it: (bytes, "fin" or "reset")."""
+        st = self.m.streams[sid]
+        self.until(lambda: st.peer_end, "end of stream %d" % sid, timeout)
+        self.queue = [f for f in self.queue if (f.name, f.sid) not in
+                      (("FIN", sid), ("RESET", sid))]
+        out = bytes(st.data)
+        st.data.clear()
+        return out, st.peer_end
+
+    def story(self):
+        return "\n".join(self.log[-60:])
+
+    # Conversations.
+
+    def send_hello(self, **changes):
+        self.send("HELLO", **dict(self.hello, **changes))
+
+
+class AgentPeer(Peer):
+    """The agent's end."""
+
+    def __init__(self, sock, **options):
+        super().__init__(sock, AGENT, **options)
+
+    def start(self):
+        """HELLO both ways."""
+        self.send_hello()
+        return self.expect("HELLO")
+
+    def scram(self, token, name):
+        return Scram(token.id, self.hello["nonce"], self.m.peer_hello["nonce"], name,
+                     secret=token.secret)
+
+    def auth(self, token, name, proof=None):
+        """AUTH by method token; returns the exchange's values."""
+        values = self.scram(token, name)
+        self.send("AUTH", method="token", agent=name,
+                  data=token.id.encode() + (values.proof if proof is None else proof))
+        return values
+
+    def login(self, token, name="peer"):
+        self.start()
+        values = self.auth(token, name)
+        ok = self.expect("AUTH_OK")
+        assert ok["data"] == values.server_proof, "the server does not know the secret"
+        assert ok["agent"] == name and ok["resume"] == b""
+        self.session = ok.fields
+        return ok
+
+    def bind(self, tunnel=1, name="t1", route="port", **params):
+        self.send("BIND", tunnel=tunnel, route=route, name=name,
+                  params=[(k, str(v)) for k, v in params.items()])
+        return self.expect("BIND_OK", tunnel=tunnel)["address"]
+
+    def accept(self, tunnel=1, answer=True):
+        """Waits for OPEN; answers OPEN_OK unless told not to. Returns the stream."""
+        f = self.wait_for("OPEN")
+        assert f["tunnel"] == tunnel, self.story()
+        if answer:
+            self.send("OPEN_OK", f.sid)
+        return self.m.streams[f.sid]
+
+
+class ServerPeer(Peer):
+    """The server's end; tokens are the aditwire.Token that may log in."""
+
+    def __init__(self, sock, tokens=(), **options):
+        super().__init__(sock, SERVER, **options)
+        self.tokens = {t.id: t for t in tokens}
+        self.next_id = 1
+
+    def start(self, **changes):
+        self.expect("HELLO")
+        self.send_hello(**changes)
+
+    def check_auth(self):
+        """Receives AUTH: (frame, exchange's values or None, whether the proof is right)."""
+        f = self.expect("AUTH")
+        data = f["data"]
+        if f["method"] != "token" or len(data) != 40:
+            return f, None, False
+        token = self.tokens.get(data[:8].decode("ascii", "replace"))
+        if token is None:
+            return f, None, False
+        keys = Scram(token.id, b"", b"", "", secret=token.secret)
+        values = Scram(token.id, self.m.peer_hello["nonce"], self.hello["nonce"], f["agent"],
+                       stored_key=keys.stored_key, server_key=keys.server_key)
+        return f, values, values.accepts(data[8:])
+
+    def login(self, account="acme"):
+        self.start()
+        f, values, good = self.check_auth()
+        if not good:
+            self.send("AUTH_FAIL", code=CODES["auth_failed"], text="login refused")
+            return None
+        self.session = {"session": 7, "account": account, "agent": f["agent"]}
+        self.send("AUTH_OK", data=values.server_proof, **self.session)
+        return f
+
+    def bound(self, address="tcp://127.0.0.1:10022"):
+        """Answers one BIND with BIND_OK; returns it."""
+        f = self.expect("BIND")
+        self.send("BIND_OK", tunnel=f["tunnel"], address=address)
+        return f
+
+    def open(self, tunnel=1, data=b"", family=4, port=40000, address=b"\x7f\0\0\1", sid=None):
+        """OPEN with the client's first bytes in the same write; returns the stream."""
+        sid = self.next_id if sid is None else sid
+        self.next_id = max(self.next_id, sid + 1)
+        out = self.make("OPEN", sid, tunnel=tunnel, family=family, port=port, address=address)
+        if data:
+            out += self.make("DATA", sid, bytes=data)
+        self.send_bytes(out)
+        return self.m.streams[sid]

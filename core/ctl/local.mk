@@ -1,1 +1,13 @@
 # Configuration, control, and the two mains.
+core_sources += \
+	%D%/agent_config.c \
+	%D%/confd.c %D%/confd.h \
+	%D%/config.h \
+	%D%/grammar.c %D%/grammar.h \
+	%D%/lex.c %D%/lex.h \
+	%D%/main.h \
+	%D%/plugset.c %D%/plugset.h \
+	%D%/schema.c %D%/schema.h \
+	%D%/server_config.c \
+	%D%/source.c %D%/source.h \
+	%D%/tunnel_config.c %D%/tunnel_config.h

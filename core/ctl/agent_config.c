@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The agent's configuration: a file, which may be missing, under a command line. Both end in the
+ * same struct agent_conf. Main thread; blocks. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/config.h"
+#include "ctl/plugset.h"
+#include "ctl/schema.h"
+#include "ctl/source.h"
+#include "ctl/tunnel_config.h"
+#include "tunnel/identity.h"
+#include "util/compiler.h"
+#include "util/file.h"
+
+struct basics {
+	const char *server, *name, *plugin_dir, *token_file;
+	int log_level, log_format;
+	int64_t max_attempts;
+	bool reconnect;
+};
+
+static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
+static const char *const format_words[] = {"text", "json", NULL};
+
+enum {
+	KEY_SERVER,
+	KEY_NAME,
+	KEY_PLUGIN_DIR,
+	KEY_TOKEN_FILE,
+	KEY_LOG_LEVEL,
+	KEY_LOG_FORMAT,
+	KEY_MAX_ATTEMPTS,
+	KEY_RECONNECT,
+	KEY_LIMITS,
+	KEY_TUNNELS,
+	N_KEYS
+};
+
+static const struct schema_key keys[N_KEYS + 1] = {
+	{"server", SCHEMA_STRING, offsetof(struct basics, server), 0, 0, NULL},
+	{"name", SCHEMA_STRING, offsetof(struct basics, name), 0, 0, NULL},
+	{"plugin_dir", SCHEMA_STRING, offsetof(struct basics, plugin_dir), 0, 0, NULL},
+	{"token_file", SCHEMA_STRING, offsetof(struct basics, token_file), 0, 0, NULL},
+	{"log_level", SCHEMA_WORD, offsetof(struct basics, log_level), 0, 0, level_words},
+	{"log_format", SCHEMA_WORD, offsetof(struct basics, log_format), 0, 0, format_words},
+	{"max_attempts", SCHEMA_INT, offsetof(struct basics, max_attempts), 0, 1000000, NULL},
+	{"reconnect", SCHEMA_BOOL, offsetof(struct basics, reconnect), 0, 0, NULL},
+	{"limits", SCHEMA_GROUP, 0, 0, 0, NULL},
+	{"tunnels", SCHEMA_LIST, 0, 0, 0, NULL},
+	{NULL, SCHEMA_INT, 0, 0, 0, NULL},
+};
+
+static const char *const usual_plugins[] = {"transport-tcp", "auth-token", NULL};
+
+/* One configuration while it is made. */
+struct load {
+	const struct agent_request *req;
+	struct basics basics;
+	struct limits limits;
+	struct limit_places limit_places;
+	struct place place[N_KEYS];
+	struct plugset plugins;
+	struct source *source;   /* NULL: no file */
+	char *plugin_dir, *token_path;
+	char *scheme;            /* of the server's address; NULL: not said */
+	struct agent_conf *conf; /* grows */
+	struct err *e;
+};
+
+static void
+load_init(struct load *l, const struct agent_request *req, struct err *e)
+{
+	*l = (struct load){.req = req, .e = e};
+	l->basics.log_level = LOG_INFO;
+	l->basics.log_format = LOG_TEXT;
+	l->basics.reconnect = true;
+	limits_default(&l->limits);
+	l->conf = xcalloc(1, sizeof(*l->conf));
+}
+
+static void
+load_fini(struct load *l)
+{
+	plugset_fini(&l->plugins);
+	source_free(l->source);
+	free(l->plugin_dir);
+	free(l->token_path);
+	free(l->scheme);
+}
+
+void
+agent_config_free(struct agent_conf *conf)
+{
+	if (conf == NULL)
+		return;
+	modules_free(&conf->modules);
+	tunnels_free(conf->tunnels, conf->n_tunnels);
+	free(conf->file);
+	free(conf->name);
+	free(conf->server);
+	free(conf->server_host);
+	free(conf);
+}
+
+/* --- the file --- */
+
+/* The first of the default places where there is a file; NULL: none. */
+static char *
+find_file(void)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char *path[] = {
+		xdg != NULL && xdg[0] == '/' ? xasprintf("%s/adit/adit.conf", xdg) : NULL,
+		home != NULL && home[0] == '/' ? xasprintf("%s/.config/adit/adit.conf", home) : NULL,
+		xstrdup(ADIT_SYSCONFDIR "/adit/adit.conf"),
+	};
+	char *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(path); i++) {
+		if (found == NULL && path[i] != NULL && access(path[i], F_OK) == 0)
+			found = path[i];
+		else
+			free(path[i]);
+	}
+	return found;
+}
+
+static int
+read_setting(struct load *l, config_setting_t *s)
+{
+	const char *name = config_setting_name(s);
+
+	if (strncmp(name, "route-", 6) == 0)
+		return schema_fail(l->source, s, l->e, "a route plugin works at the server only");
+	if (plugset_is_name(name))
+		return plugset_add(&l->plugins, l->source, s, l->e);
+	if (schema_take(l->source, s, keys, &l->basics, l->place, usual_plugins, l->e) < 0)
+		return -EINVAL;
+	if (strcmp(name, keys[KEY_LIMITS].name) == 0)
+		return schema_limits(l->source, s, &l->limits, &l->limit_places, l->e);
+	if (strcmp(name, keys[KEY_TUNNELS].name) == 0)
+		return tunnels_read(l->source, s, &l->conf->tunnels, &l->conf->n_tunnels, l->e);
+	return 0;
+}
+
+static int
+read_settings(struct load *l)
+{
+	config_setting_t *root = config_root_setting(&l->source->tree);
+
+	for (int i = 0; i < config_setting_length(root); i++)
+		if (read_setting(l, config_setting_get_elem(root, (unsigned)i)) < 0)
+			return -EINVAL;
+	return schema_limits_conflict(&l->limits, &l->limit_places, l->e);
+}
+
+static int
+read_file(struct load *l)
+{
+	int rc;
+
+	l->conf->file = l->req->file != NULL ? xstrdup(l->req->file) : find_file();
+	if (l->conf->file == NULL)
+		return 0;
+	rc = source_open(l->conf->file, &l->source, l->e);
+	return rc < 0 ? rc : read_settings(l);
+}
+
+/* --- where something stands, for errors --- */
+
+/* An error in a value that the command line's option overrides. */
+static int
+fail_value(struct load *l, const char *option, bool from_option, int key, const char *expected,
+	const char *found)
+{
+	if (from_option)
+		return err_set(l->e, "%s: expected %s, found \"%.80s\"", option, expected, found);
+	return err_at(l->e, l->place[key].file, l->place[key].line,
+		"key '%s': expected %s, found \"%.80s\"", keys[key].name, expected, found);
+}
+
+static int
+fail_missing(struct load *l, const char *text)
+{
+	return err_at(l->e, l->conf->file, 0, "%s", text);
+}
+
+/* --- server --- */
+
+/* Cuts "tcp://" off; *rest_r is what follows. */
+static int
+take_scheme(struct load *l, const char *s, const char **rest_r)
+{
+	const char *sep = strstr(s, "://");
+	size_t n;
+
+	*rest_r = s;
+	if (sep == NULL)
+		return 0;
+	n = (size_t)(sep - s);
+	if (n == 0 || n > 16 || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789") != n)
+		return -EINVAL;
+	l->scheme = xasprintf("%.*s", (int)n, s);
+	*rest_r = sep + 3;
+	return 0;
+}
+
+static int
+take_server(struct load *l)
+{
+	const char *given = l->req->server != NULL ? l->req->server : l->basics.server, *rest;
+	char host[HOST_MAX + 1];
+	uint16_t port;
+
+	if (given == NULL)
+		return fail_missing(l,
+			"no server: give --server HOST:PORT, or write server = \"host:port\" into "
+			"the configuration file");
+	if (take_scheme(l, given, &rest) < 0 ||
+		hostport_parse(rest, CONFIG_DEFAULT_PORT, host, &port) < 0 || port == 0)
+		return fail_value(l, "--server", l->req->server != NULL, KEY_SERVER,
+			"\"host:port\" or \"tcp://host:port\"", given);
+	l->conf->server = xstrdup(given);
+	l->conf->server_host = xstrdup(host);
+	l->conf->server_port = port;
+	return 0;
+}
+
+/* --- names and tunnels --- */
+
+static char *
+host_name(void)
+{
+	char buf[HOST_MAX + 1] = "";
+
+	if (gethostname(buf, sizeof(buf) - 1) < 0)
+		buf[0] = '\0';
+	return name_reduce(buf, "agent");
+}
+
+/* The agent's name. A tunnel from the command line gets a name of its own, because a second login
+ * under one name takes the place of the first: two `adit tcp` must be able to run side by side. */
+static int
+take_name(struct load *l)
+{
+	const char *given = l->req->agent != NULL ? l->req->agent : l->basics.name;
+	char *name;
+
+	if (given != NULL && !name_valid(given))
+		return fail_value(l, "--agent", l->req->agent != NULL, KEY_NAME,
+			"1 to 64 of A-Z a-z 0-9 . _ -", given);
+	name = given != NULL ? xstrdup(given) : host_name();
+	if (l->req->target != NULL && l->req->agent == NULL) {
+		char *both = xasprintf("%.40s.%s", name, l->conf->tunnels[0].name);
+
+		free(name);
+		name = name_reduce(both, "agent");
+		free(both);
+	}
+	l->conf->name = name;
+	return 0;
+}
+
+static int
+take_tunnels(struct load *l)
+{
+	struct agent_conf *c = l->conf;
+
+	if (l->req->target != NULL) {
+		tunnels_free(c->tunnels, c->n_tunnels);
+		c->tunnels = NULL;
+		c->n_tunnels = 0;
+		return tunnels_one(l->req->target, l->req->port, l->req->tunnel, &c->tunnels,
+			&c->n_tunnels, l->e);
+	}
+	if (c->n_tunnels == 0)
+		return fail_missing(l,
+			"no tunnel: give --local HOST:PORT, or write a list \"tunnels\" into the "
+			"configuration file");
+	return 0;
+}
+
+/* --- plugins --- */
+
+static void
+default_transport(struct load *l)
+{
+	char *name;
+
+	if (plugset_count(&l->plugins, "transport-") > 0)
+		return;
+	name = xasprintf("transport-%s", l->scheme != NULL ? l->scheme : "tcp");
+	plugset_new(&l->plugins, name);
+	free(name);
+}
+
+static void
+allow_plain(struct load *l)
+{
+	for (size_t i = 0; l->req->allow_plain && i < l->plugins.n; i++)
+		if (strncmp(l->plugins.entry[i].name, "transport-", 10) == 0)
+			plugset_bool(&l->plugins.entry[i], "allow_plain", true);
+}
+
+/* The key's value or "token" is relative to the file, an option's to where we are. */
+static int
+token_path(struct load *l)
+{
+	const char *named = l->basics.token_file;
+
+	if (l->req->token_file != NULL)
+		l->token_path = xstrdup(l->req->token_file);
+	else if (l->conf->file != NULL)
+		l->token_path = file_beside(l->conf->file, named != NULL ? named : "token");
+	else
+		return fail_missing(l,
+			"no token: give --token-file FILE (the server's 'aditd issue' makes one)");
+	return 0;
+}
+
+static int
+take_auth(struct load *l)
+{
+	struct plug_entry *p = plugset_find(&l->plugins, "auth-token");
+	size_t n = plugset_count(&l->plugins, "auth-");
+
+	if (n > 1)
+		return fail_missing(l, "two auth plugins are enabled, but an agent logs in with one");
+	if (n == 1 && l->basics.token_file != NULL)
+		return err_at(l->e, l->conf->file, l->place[KEY_TOKEN_FILE].line,
+			"key 'token_file': an auth plugin has a group of its own here: write it "
+			"there");
+	if (n == 1 && l->req->token_file != NULL && p == NULL)
+		return err_set(l->e, "--token-file is for auth-token, but %s enables another plugin",
+			l->conf->file);
+	if (n == 1 && l->req->token_file == NULL)
+		return 0;
+	if (token_path(l) < 0)
+		return -EINVAL;
+	if (p == NULL)
+		p = plugset_new(&l->plugins, "auth-token");
+	plugset_string(p, "token_file", l->token_path);
+	return 0;
+}
+
+static int
+choose_plugin_dir(struct load *l)
+{
+	const char *given = l->req->plugin_dir;
+	char *dir;
+	int rc;
+
+	if (given == NULL && l->basics.plugin_dir == NULL)
+		return 0;
+	dir = given != NULL ? xstrdup(given) : file_beside(l->conf->file, l->basics.plugin_dir);
+	l->plugin_dir = realpath(dir, NULL);
+	rc = l->plugin_dir == NULL ? -errno : 0;
+	if (rc < 0 && given != NULL)
+		err_set(l->e, "--plugin-dir %s: %s", dir, strerror(-rc));
+	else if (rc < 0)
+		err_at(l->e, l->conf->file, l->place[KEY_PLUGIN_DIR].line,
+			"key 'plugin_dir': %s: %s", dir, strerror(-rc));
+	free(dir);
+	return rc;
+}
+
+/* The transport that the server's address asks for; without a scheme there must be only one. */
+static int
+choose_transport(struct load *l)
+{
+	const struct modules *m = &l->conf->modules;
+
+	if (l->scheme == NULL && m->n_transport > 1)
+		return fail_missing(l,
+			"several transports are enabled: write which one into the server's address, "
+			"like \"tcp://host:port\"");
+	for (size_t i = 0; i < m->n_transport; i++)
+		if (l->scheme == NULL || strcmp(m->transport[i]->transport.scheme, l->scheme) == 0)
+			l->conf->transport = m->transport[i];
+	if (l->conf->transport == NULL)
+		return fail_missing(l,
+			"no enabled transport has the scheme of the server's address: enable its "
+			"plugin");
+	l->conf->auth = m->auth[0];
+	return 0;
+}
+
+static int
+take_plugins(struct load *l)
+{
+	int rc;
+
+	default_transport(l);
+	allow_plain(l);
+	if (take_auth(l) < 0)
+		return -EINVAL;
+	rc = choose_plugin_dir(l);
+	if (rc == 0)
+		rc = plugset_create(&l->plugins, l->plugin_dir, ADIT_SIDE_AGENT, &l->conf->modules,
+			l->e);
+	return rc < 0 ? rc : choose_transport(l);
+}
+
+/* --- the whole --- */
+
+static void
+take_rest(struct load *l)
+{
+	const struct agent_request *req = l->req;
+
+	l->conf->limits = l->limits;
+	l->conf->max_attempts =
+		req->max_attempts >= 0 ? req->max_attempts : l->basics.max_attempts;
+	l->conf->reconnect = l->basics.reconnect && !req->no_reconnect;
+}
+
+int
+agent_config_load(const struct agent_request *req, struct agent_conf **conf_r,
+	struct config_log *log_r, struct err *e)
+{
+	struct err ignored;
+	struct load l;
+	int rc;
+
+	load_init(&l, req, e != NULL ? e : &ignored);
+	rc = read_file(&l);
+	if (rc == 0)
+		rc = take_server(&l);
+	if (rc == 0)
+		rc = take_tunnels(&l);
+	if (rc == 0)
+		rc = take_name(&l);
+	if (rc == 0)
+		rc = take_plugins(&l);
+	if (rc == 0 && log_r != NULL)
+		*log_r = (struct config_log){(enum log_level)l.basics.log_level,
+			(enum log_format)l.basics.log_format};
+	take_rest(&l);
+	load_fini(&l);
+	if (rc < 0)
+		agent_config_free(l.conf);
+	else
+		*conf_r = l.conf;
+	return rc;
+}
+
+int
+agent_config_check_text(const char *text, size_t len, struct err *e)
+{
+	static const struct agent_request none = {.max_attempts = -1};
+	struct err ignored;
+	struct load l;
+	int rc;
+
+	load_init(&l, &none, e != NULL ? e : &ignored);
+	rc = source_parse("adit.conf", text, len, &l.source, l.e);
+	if (rc == 0)
+		rc = read_settings(&l);
+	load_fini(&l);
+	agent_config_free(l.conf);
+	return rc;
+}

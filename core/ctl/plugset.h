@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The plugins that a configuration asks for: one group "<kind>-<name>" each, with what it says. Made
+ * from all files first, so that mistakes show before anything is loaded. Main thread. */
+
+#ifndef ADIT_CTL_PLUGSET_H
+#define ADIT_CTL_PLUGSET_H
+
+#include <libconfig.h>
+
+#include "ctl/source.h"
+#include "plug/options.h"
+#include "tunnel/conf.h"
+#include "util/err.h"
+
+struct plug_entry {
+	char *name;       /* "auth-token" */
+	const char *file; /* of its group; NULL: the command line; the source's */
+	int line;
+	struct option_value *value; /* texts are the sources' */
+	size_t n_values;
+	struct module *module; /* once created */
+};
+
+/* Zero-initialised is empty. The sources and texts that went into it must outlive it. */
+struct plugset {
+	struct plug_entry *entry;
+	size_t n;
+};
+
+/* The key names a plugin: it begins with a kind. */
+bool plugset_is_name(const char *key);
+
+/* Adds the group of one plugin. 0, or -EINVAL with e set: not a group, no plugin's name, twice. */
+int plugset_add(struct plugset *set, const struct source *src, const config_setting_t *group,
+	struct err *e);
+
+struct plug_entry *plugset_find(const struct plugset *set, const char *name); /* or NULL */
+/* How many there are of a kind ("auth-"). */
+size_t plugset_count(const struct plugset *set, const char *kind);
+
+/* From the command line: a plugin without a group; an option, in place of the file's. */
+struct plug_entry *plugset_new(struct plugset *set, const char *name);
+void plugset_string(struct plug_entry *p, const char *key, const char *value);
+void plugset_bool(struct plug_entry *p, const char *key, bool value);
+
+/* Loads all and makes their instances. On success they belong to *modules_r (free with
+ * modules_free()), else all are freed again. dir: where plugins are, absolute, or NULL. */
+int plugset_create(struct plugset *set, const char *dir, enum adit_side side,
+	struct modules *modules_r, struct err *e);
+void plugset_fini(struct plugset *set);
+
+void modules_free(struct modules *m);
+
+/* "transport-tcp, auth-token"; returns buf. */
+const char *modules_names(const struct modules *m, char *buf, size_t cap);
+
+#endif

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the Adit authors
-"""The Adit protocol in Python: frames, payloads, the method `token`, and the tables of doc/protocol.md.
+"""The Adit protocol in Python: frames, payloads, the method token, the tables of doc/protocol.md.
 
 This is a second implementation, written from doc/protocol.md and from nothing else, so that the
-text stays enough to write a peer. It does no I/O and knows no state; aditsession.py does.
+text stays enough to write a peer. It does no I/O and knows no state; aditmachine.py does.
 """
 
 import base64
@@ -316,7 +316,7 @@ def parse(name, body):
 
 
 def decode(data, max_frame=FRAME_MAX):
-    """One frame from the front of data: (Frame, bytes used), or (None, 0) if it is not all there."""
+    """One frame from the front: (Frame, bytes used), or (None, 0) if it is not all there."""
     if len(data) < 8:
         return None, 0
     length, type_ = int.from_bytes(data[:3], "big"), data[3]

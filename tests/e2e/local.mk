@@ -1,4 +1,4 @@
 # The real programs with real clients and servers: TESTS += %D%/test_name.py, EXTRA_DIST too.
 
 TESTS += %D%/test_aditwire.py
-EXTRA_DIST += %D%/aditwire.py %D%/aditsession.py %D%/test_aditwire.py
+EXTRA_DIST += %D%/aditwire.py %D%/aditmachine.py %D%/aditsession.py %D%/test_aditwire.py

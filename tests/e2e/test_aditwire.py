@@ -13,7 +13,8 @@ import threading
 import pytest
 
 import aditwire as wire
-from aditsession import AgentPeer, Machine, ServerPeer
+from aditmachine import Machine
+from aditsession import AgentPeer, ServerPeer
 from aditwire import AGENT, CODES, SERVER, TYPES, Frame, Illegal, Scram, Token, decode, frame
 
 with open(wire.doc_path(), encoding="utf-8") as _f:

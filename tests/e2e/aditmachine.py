@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the Adit authors
+"""A pure machine that judges every frame of a session, for either end of the Adit protocol.
+
+It knows the states of section 11, the numbering of section 7 and the credit of section 6. What is
+received is checked strictly; what is sent is only followed, so that a test may send what it likes.
+"""
+
+from aditwire import AGENT, CODES, FEATURES, FLOOR, LIMIT_MAX, SERVER, VERSION, Illegal
+
+BY_SERVER = {"AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL", "RESUME_OK", "BIND_OK", "BIND_FAIL", "OPEN"}
+BY_AGENT = {"AUTH", "AUTH_ANSWER", "RESUME", "BIND", "OPEN_OK", "OPEN_FAIL", "REPORT"}
+LOGIN = {"HELLO", "AUTH", "AUTH_CHALLENGE", "AUTH_ANSWER", "AUTH_OK", "AUTH_FAIL"}
+OPEN_STATES = ("AUTHENTICATED", "BOUND", "FORWARDING", "DRAINING")
+NOT_ERRORS = {CODES[c] for c in ("none", "replaced", "shutdown", "leaving")}
+
+
+class Stream:
+    """One stream as one end sees it. Ends are None, "fin" or "reset"."""
+
+    def __init__(self, sid, tunnel):
+        self.sid, self.tunnel = sid, tunnel
+        self.answered = None            # "ok" or "fail"
+        self.my_end = self.peer_end = None
+        self.sent = self.received = 0
+        self.taken = self.given = 0     # CREDIT received, CREDIT sent
+        self.over = False
+        self.data = bytearray()         # received and not yet consumed by the test
+        self.client = None
+
+    @property
+    def out_now(self):
+        return max(0, self.sent - self.taken)
+
+    @property
+    def in_now(self):
+        return max(0, self.received - self.given)
+
+    def column(self):
+        """The column of section 11's table for a frame that the peer sends."""
+        if self.over:
+            return "CLOSED"
+        if self.my_end or self.peer_end:
+            return "CLOSING/ended" if self.peer_end else "CLOSING/open"
+        return "ACTIVE" if self.answered else "OPENING"
+
+
+class Machine:
+    """One end of one session: role is ours. sent() and received() are told of every frame."""
+
+    def __init__(self, role, hello):
+        self.role, self.hello = role, hello
+        self.peer_hello = None
+        self.state = "INIT"
+        self.challenges = 0
+        self.tunnels = {}               # id -> "asked", "bound", "failed", "gone"
+        self.streams = {}
+        self.last_id = 0
+        self.in_seq = self.out_seq = None   # bytes of section 7, None before they begin
+        self.acked_in = 0               # the highest ACK received
+        self.acked_out = 0              # the highest ACK sent
+        self.session_taken = self.session_given = 0
+        self.pings = []                 # (token, position behind it) that were sent
+        self.glitches = 0
+        self.goaway = None              # the peer's
+        self.goaway_sent = None
+
+    def verdict(self, f):
+        """ok, skip, glitch; or Illegal. Does not change anything."""
+        name = f.name
+        if self.state == "CLOSED":
+            return "drop"
+        if name == "GOAWAY":
+            if self.role == SERVER and f["last"] != 0:
+                raise Illegal("last")
+            return "ok"
+        if self.state not in OPEN_STATES:
+            return self._verdict_login(f)
+        if not f.known:
+            if f.type & 0x80:
+                raise Illegal("critical")
+            return "glitch"
+        if name in FEATURES:
+            raise Illegal("feature")
+        if name in LOGIN or name in (BY_SERVER if self.role == SERVER else BY_AGENT):
+            raise Illegal("state", detail="%s in %s" % (name, self.state))
+        if f.sid == 0:
+            return self._verdict_session(f)
+        if self.state == "AUTHENTICATED" or (self.state == "BOUND" and name != "OPEN"):
+            raise Illegal("state", detail="%s in %s" % (name, self.state))
+        return self._verdict_stream(f)
+
+    def _verdict_login(self, f):
+        legal = {
+            (SERVER, "INIT"): ("HELLO",),
+            (SERVER, "HS/AUTH"): ("AUTH",),
+            (SERVER, "HS/WAIT"): (),
+            (SERVER, "HS/ANSWER"): ("AUTH_ANSWER",),
+            (AGENT, "INIT"): ("HELLO",),
+            (AGENT, "HS/AUTH"): (),
+            (AGENT, "HS/WAIT"): (),
+            (AGENT, "HS/ANSWER"): ("AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL"),
+        }[self.role, self.state]
+        if f.name not in legal:
+            raise Illegal("state", detail="%s in %s" % (f.name, self.state))
+        if f.name == "AUTH_CHALLENGE" and self.challenges == 8:
+            raise Illegal("challenges")
+        if f.name == "HELLO":
+            self._check_hello(f)
+        return "ok"
+
+    def _check_hello(self, f):
+        if f["role"] == self.role:
+            raise Illegal("role")
+        if self.role == SERVER:
+            if not f["version_min"] <= VERSION <= f["version_max"]:
+                raise Illegal("version", "version")
+            return
+        if f["version_min"] != f["version_max"]:
+            raise Illegal("range")
+        if not self.hello["version_min"] <= f["version_min"] <= self.hello["version_max"]:
+            raise Illegal("version", "version")
+        if f["features"] & ~self.hello["features"]:
+            raise Illegal("feature")
+
+    def _verdict_session(self, f):
+        name = f.name
+        if name == "ACK":
+            if self.out_seq is None or not self.acked_in <= f["received"] <= self.out_seq:
+                raise Illegal("ack", detail="%d of %r" % (f["received"], self.out_seq))
+        elif name == "CREDIT":
+            now = self.peer_hello["session_window"] + self.session_taken
+            if now + f["bytes"] > LIMIT_MAX:
+                raise Illegal("credit")
+        elif name == "PONG":
+            if f["token"] not in [token for token, _ in self.pings]:
+                return "glitch"
+        elif name == "BIND":
+            if f["tunnel"] in self.tunnels:
+                raise Illegal("tunnel")
+        elif name in ("BIND_OK", "BIND_FAIL"):
+            if self.tunnels.get(f["tunnel"]) != "asked":
+                raise Illegal("tunnel")
+        elif name == "UNBIND" and self.role == AGENT and self.state == "AUTHENTICATED":
+            raise Illegal("state", detail="UNBIND in AUTHENTICATED")
+        return "ok"
+
+    def _verdict_stream(self, f):
+        name = f.name
+        st = self.streams.get(f.sid)
+        if name == "OPEN":
+            if f.sid <= self.last_id:
+                raise Illegal("stream_id")
+            return "ok"
+        if st is None:
+            raise Illegal("idle", detail=repr(f))
+        if st.over:
+            if name in ("RESET", "CREDIT", "BLOCKED"):
+                return "skip"
+            raise Illegal("over", detail=repr(f))
+        if name in ("OPEN_OK", "OPEN_FAIL"):
+            if st.answered or st.peer_end:
+                raise Illegal("answered")
+        elif name == "CREDIT":
+            if self.role == AGENT and not st.answered and not (st.my_end or st.peer_end):
+                raise Illegal("credit", detail="before OPEN_OK")
+            if self.peer_hello["stream_window"] + st.taken + f["bytes"] > LIMIT_MAX:
+                raise Illegal("credit")
+        elif name == "RESET":
+            if st.peer_end == "reset":
+                raise Illegal("ended")
+        else:                           # DATA, FIN, BLOCKED
+            if st.peer_end:
+                raise Illegal("ended", detail=repr(f))
+            if self.role == SERVER and st.answered != "ok":
+                raise Illegal("early", detail=repr(f))
+            if name == "DATA":
+                self._check_flow(st, len(f.payload))
+        return "ok"
+
+    def above_floors(self, which):
+        return sum(max(0, getattr(st, which) - FLOOR) for st in self.streams.values()
+                   if not st.over)
+
+    def _check_flow(self, st, n):
+        if st.received + n > self.hello["stream_window"] + st.given:
+            raise Illegal("flow", "flow", "stream %d" % st.sid)
+        before = max(0, st.in_now - FLOOR)
+        after = max(0, st.received + n - st.given - FLOOR)
+        limit = self.hello["session_window"] + self.session_given
+        if after > before and self.above_floors("in_now") - before + after > limit:
+            raise Illegal("flow", "flow", "session")
+
+    # What happened.
+
+    def received(self, f):
+        """Judges and applies one frame; returns the verdict."""
+        verdict = self.verdict(f)
+        if self.in_seq is not None:
+            self.in_seq += 8 + len(f.payload)
+        if verdict == "glitch":
+            self.glitches += 1
+        elif verdict == "ok":
+            self._apply(f, True)
+        return verdict
+
+    def sent(self, f):
+        """Follows one frame of our own."""
+        if self.out_seq is not None:
+            self.out_seq += 8 + len(f.payload)
+        if f.known and self.state != "CLOSED":
+            self._apply(f, False)
+
+    def sent_raw(self, n):
+        """Follows bytes that are not a frame known to us."""
+        if self.out_seq is not None:
+            self.out_seq += n
+
+    def _apply(self, f, incoming):
+        name = f.name
+        if name in LOGIN:
+            self._apply_login(f, incoming)
+        elif name in ("OPEN", "OPEN_OK", "OPEN_FAIL", "DATA", "FIN", "RESET") or f.sid:
+            self._apply_stream(f, incoming)
+        elif name == "BIND":
+            self.tunnels[f["tunnel"]] = "asked"
+        elif name == "BIND_OK":
+            self.tunnels[f["tunnel"]] = "bound"
+            if self.state == "AUTHENTICATED":
+                self.state = "BOUND"
+        elif name == "BIND_FAIL":
+            self.tunnels[f["tunnel"]] = "failed"
+        elif name == "UNBIND":
+            if f["tunnel"] in self.tunnels:
+                self.tunnels[f["tunnel"]] = "gone"
+        elif name == "CREDIT":
+            if incoming:
+                self.session_taken += f["bytes"]
+            else:
+                self.session_given += f["bytes"]
+        elif name == "ACK":
+            if incoming:
+                self.acked_in = f["received"]
+            else:
+                self.acked_out = f["received"]
+        elif name == "PING" and not incoming:
+            self.pings.append((f["token"], self.out_seq))
+        elif name == "PONG" and incoming:
+            self.pings = [p for p in self.pings if p[0] != f["token"]]
+        elif name == "GOAWAY":
+            self._apply_goaway(f, incoming)
+
+    def _apply_goaway(self, f, incoming):
+        if incoming:
+            self.goaway = f
+        else:
+            self.goaway_sent = f
+        if f["code"] not in NOT_ERRORS or self.state not in OPEN_STATES:
+            self.state = "CLOSED"
+        else:
+            self.state = "DRAINING"
+
+    def _apply_login(self, f, incoming):
+        name = f.name
+        if name == "HELLO":
+            if incoming:
+                self.peer_hello = f.fields
+                self.state = "HS/AUTH"
+            elif self.role == SERVER:
+                self.state = "HS/AUTH"
+        elif name in ("AUTH", "AUTH_ANSWER"):
+            self.state = "HS/ANSWER" if self.role == AGENT else "HS/WAIT"
+            if self.role == AGENT:
+                self.out_seq = 0
+            else:
+                self.in_seq = 0
+        elif name == "AUTH_CHALLENGE":
+            self.challenges += 1
+            self.state = "HS/AUTH" if self.role == AGENT else "HS/ANSWER"
+        elif name == "AUTH_OK":
+            self.state = "AUTHENTICATED"
+            if self.role == AGENT:
+                self.in_seq = 0
+            else:
+                self.out_seq = 0
+        elif name == "AUTH_FAIL":
+            self.state = "CLOSED"
+
+    def _apply_stream(self, f, incoming):
+        name = f.name
+        if name == "OPEN":
+            st = self.streams[f.sid] = Stream(f.sid, f["tunnel"])
+            st.client = f.fields
+            self.last_id = max(self.last_id, f.sid)
+            if self.state == "BOUND":
+                self.state = "FORWARDING"
+            return
+        st = self.streams.get(f.sid)
+        if st is None:
+            return
+        end = "peer_end" if incoming else "my_end"
+        if name == "OPEN_OK":
+            st.answered = "ok"
+        elif name == "DATA":
+            if incoming:
+                st.received += len(f.payload)
+                if st.my_end != "reset":
+                    st.data += f.payload
+            else:
+                st.sent += len(f.payload)
+        elif name == "CREDIT":
+            if incoming:
+                st.taken += f["bytes"]
+            else:
+                st.given += f["bytes"]
+        elif name == "FIN":
+            setattr(st, end, "fin")
+        elif name in ("RESET", "OPEN_FAIL"):
+            if name == "OPEN_FAIL":
+                st.answered = "fail"
+            setattr(st, end, "reset")
+        st.over = bool(st.my_end and st.peer_end)

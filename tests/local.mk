@@ -1,21 +1,26 @@
 # The suite: automake's parallel harness, every test speaks TAP. C programs go to check_PROGRAMS and
 # TESTS, shell tests end in .sh, Python tests in .py and are pytest files, one TESTS entry each.
 # A test finds in its environment: top_srcdir and top_builddir (absolute), plugin_dir (the collected
-# plugins), PYTHON, and a poisoned malloc. ADIT_QUICK=1 asks for the short form of a long test.
+# plugins), PYTHON, sanitizers (no, or a list like address,undefined), and a poisoned malloc.
+# ADIT_QUICK=1 asks for the short form of a long test.
 
 TEST_EXTENSIONS = .sh .py
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 LOG_DRIVER = $(tap_driver)
 SH_LOG_DRIVER = $(tap_driver)
 PY_LOG_DRIVER = $(tap_driver)
-SH_LOG_COMPILER = $(SHELL)
-PY_LOG_COMPILER = $(PYTHON) $(top_srcdir)/%D%/taprun.py
+# A test that hangs is ended, with all that it started.
+test_timeout = timeout -k 5 600
+LOG_COMPILER = $(test_timeout)
+SH_LOG_COMPILER = $(test_timeout) $(SHELL)
+PY_LOG_COMPILER = $(test_timeout) $(PYTHON) $(top_srcdir)/%D%/taprun.py
 
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	plugin_dir='$(abs_top_builddir)/plugins/built'; export plugin_dir; \
 	PYTHON='$(PYTHON)'; export PYTHON; \
+	sanitizers='$(enable_sanitizers)'; export sanitizers; \
 	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
 	MALLOC_PERTURB_=165; export MALLOC_PERTURB_; \

@@ -156,7 +156,7 @@ run() {
 	mkdir -p "$out/$name"
 	if ! (cd "$out/$name" && "$src/configure" "$@" && make -j"$jobs" all) \
 		>"$out/$name.log" 2>&1; then
-		grep -E -A8 'error|Error' "$out/$name.log" | tail -n 60
+		grep -E -A4 'error:|undefined reference|[*]{3}' "$out/$name.log" | head -n 100
 		broken "build of $name, see $out/$name.log"
 		return
 	fi
@@ -191,7 +191,8 @@ if [ $quick = yes ]; then
 else
 	need_packages $build_packages $test_packages $full_packages
 fi
-clang=$(command -v clang-14 || command -v clang || echo clang)
+clang=clang-14
+command -v $clang >/dev/null 2>&1 || clang=clang
 
 if [ ! -x configure ] || [ -n "$(find . -path "./build*" -prune -o \( -name '*.mk' -o \
 	-name Makefile.am -o -name configure.ac -o -name '*.m4' \) -newer configure -print)" ]; then
@@ -217,7 +218,8 @@ fi
 
 run gcc CC=gcc CXX=g++ --enable-werror
 if [ $quick = no ]; then
-	run asan CC=$clang CXX=${clang/clang/clang++} --enable-werror --enable-sanitizers=address,undefined
+	run asan CC="$clang" CXX="${clang/clang/clang++}" --enable-werror \
+		--enable-sanitizers=address,undefined
 	run tsan CC=gcc CXX=g++ --enable-werror --enable-sanitizers=thread
 	[ ! -e "$out/gcc/Makefile" ] || run_distcheck
 fi

@@ -191,7 +191,7 @@ if [ $quick = yes ]; then
 else
 	need_packages $build_packages $test_packages $full_packages
 fi
-clang=clang-14
+clang="clang-14"
 command -v $clang >/dev/null 2>&1 || clang=clang
 
 if [ ! -x configure ] || [ -n "$(find . -path "./build*" -prune -o \( -name '*.mk' -o \

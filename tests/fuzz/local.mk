@@ -1,2 +1,20 @@
-# Fuzz targets. With --enable-fuzzing they are libFuzzer programs (link with $(FUZZ_LDFLAGS)); without
-# it they replay their corpus inside make check.
+# Fuzz targets, fuzz-NAME.c with their corpus in corpus/NAME/. With --enable-fuzzing (clang) they are
+# libFuzzer programs; without it they replay their corpus inside make check. A target needs
+#   fuzz_targets += %D%/fuzz-name
+#   %C%_fuzz_name_SOURCES = %D%/fuzz-name.c $(fuzz_main)
+#   %C%_fuzz_name_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+#   %C%_fuzz_name_LDADD = $(unit_libs)
+fuzz_targets =
+if ENABLE_FUZZING
+fuzz_main =
+EXTRA_DIST += %D%/replay.c
+else
+fuzz_main = %D%/replay.c
+endif
+
+# Targets are added here.
+
+check_PROGRAMS += $(fuzz_targets)
+if !ENABLE_FUZZING
+TESTS += $(fuzz_targets)
+endif

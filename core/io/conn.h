@@ -25,8 +25,8 @@ struct conn_ops {
 	int (*input)(struct conn *c, const uint8_t *p, size_t n);
 	/* Fills p with up to cap bytes to send; 0 when there is nothing. */
 	size_t (*output)(struct conn *c, uint8_t *p, size_t cap);
-	/* The connection is gone: err 0 the peer's FIN, -ECONNRESET …; text for a layer's own reason, or
-	 * NULL. Comes once, not after conn_close(). */
+	/* The connection is gone: err 0 the peer's FIN (or the end of conn_finish()), else a negative
+	 * errno; text for a layer's own reason, or NULL. Comes once, not after conn_close(). */
 	void (*closed)(struct conn *c, int err, const char *text);
 };
 
@@ -46,12 +46,14 @@ struct conn {
 	struct chunk *chunk; /* without: the chunk that waits for the socket */
 	struct turn_end flush;
 	struct timer linger; /* of conn_finish() */
-	bool ready, closed, finishing;
+	bool ready, closed, finishing, shut; /* shut: our FIN is out */
+	bool flushing, kicked;               /* kicked: asked for while flushing */
+	unsigned in_layer;                   /* calls into the layer under way: its state must live */
 	uint64_t rx_bytes, tx_bytes; /* of the socket */
 };
 
-/* Takes over fd, connected or (connecting true) on its way; layer_ops may be NULL. host: what the
- * agent dialled, or NULL; must outlive the conn. */
+/* Takes over fd, a connected socket; layer_ops may be NULL. host: what the agent dialled, or NULL;
+ * must outlive the conn. 0, or -1 when the layer refuses (fd is closed then, no callback comes). */
 int conn_open(struct conn *c, struct worker *w, int fd, const struct conn_ops *ops,
 	const struct adit_layer_ops *layer_ops, const void *inst, void *per_worker,
 	enum adit_side side, const char *host);

@@ -11,6 +11,10 @@
 #ifndef ADIT_IO_SOCK_H
 #define ADIT_IO_SOCK_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
 #include "io/worker.h"
 #include "util/addr.h"
 
@@ -50,6 +54,9 @@ ssize_t sock_read(struct sock *s, void *p, size_t n);
 /* Bytes taken (may be fewer), -EAGAIN, or another negative errno. Never SIGPIPE. */
 ssize_t sock_write(struct sock *s, const void *p, size_t n);
 ssize_t sock_writev(struct sock *s, const struct iovec *iov, int n);
+
+/* Gives the open descriptor away, for another owner to wrap; the sock is closed afterwards. */
+int sock_release(struct sock *s);
 
 int sock_shutdown(struct sock *s); /* FIN; 0 or a negative errno */
 void sock_close(struct sock *s);   /* harmless twice */

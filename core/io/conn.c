@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* A link's connection. Owner worker only. Reading happens as bytes come, one bounded read for each
+ * event; writing happens at the end of a turn and when the socket has room again. Nothing here frees
+ * the conn; conn_fail() is the one way in which it ends by itself. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "io/conn.h"
+#include "util/compiler.h"
+
+#define BELOW_MAX (256u * 1024) /* a layer's bytes that wait for the socket; more: no more output */
+#define CHUNKS_PER_TURN 2
+
+static void
+conn_fail(struct conn *c, int err, const char *text)
+{
+	const struct conn_ops *ops = c->ops;
+
+	if (c->closed)
+		return;
+	conn_close(c);
+	ops->closed(c, err, text);
+}
+
+/* The layer's state is freed by whoever leaves it last: it may be its own call that ends the conn. */
+static void
+layer_leave(struct conn *c)
+{
+	if (--c->in_layer == 0 && c->closed) {
+		c->layer.ops->close(c->layer.state);
+		c->layer.ops = NULL;
+	}
+}
+
+/* ---- Out ---------------------------------------------------------------------------------------- */
+
+/* Writes the chunk that waits. 1: all of it; 0: the socket is full; -1: the conn has failed. */
+static int
+write_chunk(struct conn *c)
+{
+	struct chunk *k = c->chunk;
+	ssize_t n = sock_write(&c->sock, k->data + k->off, k->len - k->off);
+
+	if (n == -EAGAIN)
+		return 0;
+	if (n < 0) {
+		conn_fail(c, (int)n, NULL);
+		return -1;
+	}
+	c->tx_bytes += (uint64_t)n;
+	k->off += (size_t)n;
+	if (k->off < k->len)
+		return 0;
+	chunk_put(c->sock.w, k);
+	c->chunk = NULL;
+	return 1;
+}
+
+/* Without a layer: what output() fills is what is written. As above; 1 also when there was nothing,
+ * *more_r then tells whether output() may have more to give. */
+static int
+flush_bare(struct conn *c, bool *more_r)
+{
+	*more_r = true;
+	for (int i = 0; i < CHUNKS_PER_TURN; i++) {
+		int rc;
+
+		if (c->chunk == NULL) {
+			c->chunk = chunk_get(c->sock.w);
+			c->chunk->off = 0;
+			c->chunk->len = c->ops->output(c, c->chunk->data, CHUNK_SIZE);
+			if (c->chunk->len == 0) {
+				chunk_put(c->sock.w, c->chunk);
+				c->chunk = NULL;
+				*more_r = false;
+				return 1;
+			}
+		}
+		rc = write_chunk(c);
+		if (rc <= 0)
+			return rc;
+	}
+	return 1;
+}
+
+static int
+write_below(struct conn *c)
+{
+	while (c->below.len > 0) {
+		struct iovec iov[16];
+		int n_iov = bufq_peek(&c->below, iov, ARRAY_LEN(iov));
+		ssize_t n = sock_writev(&c->sock, iov, n_iov);
+
+		if (n == -EAGAIN)
+			return 0;
+		if (n < 0) {
+			conn_fail(c, (int)n, NULL);
+			return -1;
+		}
+		c->tx_bytes += (uint64_t)n;
+		bufq_consume(&c->below, (size_t)n);
+	}
+	return 1;
+}
+
+/* With a layer: session bytes go through it and wait below. */
+static int
+flush_layered(struct conn *c, bool *more_r)
+{
+	struct chunk *k;
+	int rc = 0;
+
+	*more_r = c->ready;
+	for (int i = 0; c->ready && i < CHUNKS_PER_TURN && c->below.len < BELOW_MAX; i++) {
+		size_t n;
+
+		k = chunk_get(c->sock.w);
+		n = c->ops->output(c, k->data, CHUNK_SIZE);
+		c->in_layer++;
+		if (n > 0)
+			rc = c->layer.ops->output(c->layer.state, k->data, n);
+		layer_leave(c);
+		chunk_put(c->sock.w, k);
+		if (rc < 0) {
+			conn_fail(c, -EPROTO, c->layer.error);
+			return -1;
+		}
+		if (n == 0) {
+			*more_r = false;
+			break;
+		}
+	}
+	return write_below(c);
+}
+
+/* All is written: our FIN. */
+static void
+finish(struct conn *c)
+{
+	if (c->layer.ops != NULL && c->layer.ops->finish != NULL && !c->shut) {
+		c->layer.ops->finish(c->layer.state);
+		if (write_below(c) <= 0)
+			return;
+	}
+	if (!c->shut)
+		(void)sock_shutdown(&c->sock); /* a failure shows when reading */
+	c->shut = true;
+	sock_want_write(&c->sock, false);
+}
+
+static void
+flush(struct conn *c)
+{
+	bool more;
+	int rc;
+
+	if (c->closed || c->shut)
+		return;
+	if (!c->ready && c->layer.ops == NULL) {
+		c->ready = true;
+		c->ops->ready(c);
+		if (c->closed)
+			return;
+	}
+	c->flushing = true;
+	c->kicked = false;
+	rc = c->layer.ops != NULL ? flush_layered(c, &more) : flush_bare(c, &more);
+	c->flushing = false;
+	if (rc < 0 || c->closed)
+		return;
+	if (rc == 1 && !more && !c->kicked && c->finishing)
+		finish(c);
+	else
+		sock_want_write(&c->sock, rc == 0 || more || c->kicked);
+}
+
+static void
+on_turn_end(struct turn_end *t)
+{
+	flush(container_of(t, struct conn, flush));
+}
+
+static void
+on_writable(struct sock *s)
+{
+	/* Through the end of the turn, so that one turn's frames are written together. */
+	worker_at_end(s->w, &container_of(s, struct conn, sock)->flush);
+}
+
+void
+conn_kick(struct conn *c)
+{
+	c->kicked = true;
+	/* While the socket is full its own event will come; nothing can be done before that. */
+	if (!c->closed && !c->flushing && (!(c->sock.want & EV_WRITE) || (c->chunk == NULL && c->below.len == 0)))
+		worker_at_end(c->sock.w, &c->flush);
+}
+
+/* ---- In ------------------------------------------------------------------------------------------ */
+
+static void
+on_readable(struct sock *s)
+{
+	struct conn *c = container_of(s, struct conn, sock);
+	uint8_t *p = s->w->scratch;
+	ssize_t n = sock_read(s, p, WORKER_SCRATCH);
+	int rc;
+
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		conn_fail(c, (int)n, NULL);
+		return;
+	}
+	c->rx_bytes += (uint64_t)n;
+	if (c->finishing)
+		return; /* only waiting for the peer's end */
+	if (c->layer.ops == NULL) {
+		(void)c->ops->input(c, p, (size_t)n);
+		return;
+	}
+	c->in_layer++;
+	rc = c->layer.ops->input(c->layer.state, p, (size_t)n);
+	if (rc < 0 && !c->closed && !c->finishing)
+		conn_fail(c, -EPROTO, c->layer.error);
+	layer_leave(c);
+	conn_kick(c);
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------- */
+
+static const struct sock_ops link_ops = {
+	.readable = on_readable,
+	.writable = on_writable,
+	.what = "link",
+};
+
+static void
+on_linger(struct timer *t)
+{
+	conn_fail(container_of(t, struct conn, linger), 0, NULL);
+}
+
+int
+conn_open(struct conn *c, struct worker *w, int fd, const struct conn_ops *ops,
+	const struct adit_layer_ops *layer_ops, const void *inst, void *per_worker,
+	enum adit_side side, const char *host)
+{
+	memset(c, 0, sizeof(*c));
+	c->ops = ops;
+	sock_init(&c->sock, w, fd, &link_ops);
+	bufq_init(&c->below);
+	list_init(&c->flush.node);
+	c->flush.run = on_turn_end;
+	timer_init(&c->linger, w, "link linger", on_linger);
+	c->layer.conn = c;
+	c->layer.host = host;
+	if (layer_ops != NULL &&
+		layer_ops->open(inst, per_worker, side, &c->layer, &c->layer.state) < 0) {
+		conn_close(c);
+		return -1;
+	}
+	c->layer.ops = layer_ops;
+	sock_want_read(&c->sock, true);
+	conn_kick(c);
+	return 0;
+}
+
+void
+conn_finish(struct conn *c, int64_t linger_ms)
+{
+	if (c->closed || c->finishing)
+		return;
+	c->finishing = true;
+	timer_start(&c->linger, linger_ms);
+	worker_at_end(c->sock.w, &c->flush);
+}
+
+void
+conn_close(struct conn *c)
+{
+	if (c->closed)
+		return;
+	c->closed = true;
+	c->in_layer++;
+	if (c->layer.ops != NULL)
+		layer_leave(c);
+	timer_stop(&c->linger);
+	sock_close(&c->sock);
+	list_remove(&c->flush.node);
+	if (c->chunk != NULL)
+		chunk_put(c->sock.w, c->chunk);
+	c->chunk = NULL;
+	bufq_fini(&c->below);
+}
+
+/* ---- For layers ---------------------------------------------------------------------------------- */
+
+int
+conn_layer_up(struct adit_layer *l, const void *data, size_t n)
+{
+	struct conn *c = l->conn;
+
+	if (c->closed || c->finishing || c->ops->input(c, data, n) < 0)
+		return -1;
+	return 0;
+}
+
+int
+conn_layer_down(struct adit_layer *l, const void *data, size_t n)
+{
+	struct conn *c = l->conn;
+
+	if (c->closed || bufq_append(&c->below, data, n) < 0)
+		return -1;
+	conn_kick(c);
+	return 0;
+}
+
+void
+conn_layer_ready(struct adit_layer *l)
+{
+	struct conn *c = l->conn;
+
+	if (c->ready || c->closed)
+		return;
+	c->ready = true;
+	c->ops->ready(c);
+	conn_kick(c);
+}

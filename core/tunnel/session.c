@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* What both roles of a session do. Owner worker only. session_end() is the one place where a session
+ * becomes ended. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tunnel/session.h"
+#include "util/compiler.h"
+#include "util/rand.h"
+
+#define LINGER_MS 1000         /* for a GOAWAY to be taken */
+#define LINK_UNSENT (128 * 1024) /* unsent bytes that the kernel keeps of a link */
+
+static struct session *
+session_of(struct mux *m)
+{
+	return container_of(m, struct session, mux);
+}
+
+static void
+on_reap(struct turn_end *t)
+{
+	struct session *s = container_of(t, struct session, reap);
+
+	timer_stop(&s->tick);
+	mux_fini(&s->mux); /* gone() for streams that are left */
+	must(list_empty(&s->streams));
+	s->ops->free(s);
+}
+
+static void
+end(struct session *s, uint16_t code, const char *text, bool local, uint32_t retry_ms)
+{
+	if (s->ended)
+		return;
+	s->ended = true;
+	timer_stop(&s->tick);
+	s->ops->ended(s, code, text, local, retry_ms);
+	if (s->conn.closed)
+		worker_reap(s->w, &s->reap);
+	else
+		conn_finish(&s->conn, LINGER_MS);
+}
+
+void
+session_fail(struct session *s, uint16_t code, const char *text)
+{
+	if (!s->ended)
+		mux_fail(&s->mux, code, text);
+}
+
+/* ---- Upcalls of the mux -------------------------------------------------------------------------- */
+
+ssize_t
+session_on_pull(struct mux *m, struct mux_stream *ms, void *p, size_t n)
+{
+	(void)m;
+	return stream_pull(ms->user, p, n);
+}
+
+void
+session_on_data(struct mux *m, struct mux_stream *ms, const uint8_t *p, size_t n)
+{
+	(void)m;
+	stream_data(ms->user, p, n);
+}
+
+void
+session_on_fin(struct mux *m, struct mux_stream *ms)
+{
+	(void)m;
+	stream_fin(ms->user);
+}
+
+void
+session_on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struct text text)
+{
+	(void)m;
+	(void)code;
+	(void)text;
+	if (ms->user != NULL)
+		stream_reset(ms->user);
+}
+
+void
+session_on_gone(struct mux *m, struct mux_stream *ms)
+{
+	(void)m;
+	if (ms->user != NULL)
+		stream_gone(ms->user);
+	ms->user = NULL;
+}
+
+void
+session_on_wake(struct mux *m)
+{
+	struct session *s = session_of(m);
+
+	if (s->opened)
+		conn_kick(&s->conn);
+}
+
+void
+session_on_closed(struct mux *m, uint16_t code, const char *text, bool local, uint32_t retry_ms)
+{
+	end(session_of(m), code, text, local, retry_ms);
+}
+
+/* ---- The link ------------------------------------------------------------------------------------ */
+
+static void
+on_ready(struct conn *c)
+{
+	(void)c; /* an agent's HELLO is queued already */
+}
+
+static int
+on_input(struct conn *c, const uint8_t *p, size_t n)
+{
+	struct session *s = container_of(c, struct session, conn);
+
+	if (mux_recv(&s->mux, s->w->now, p, n) < 0)
+		return -1;
+	session_rearm(s);
+	return 0;
+}
+
+static size_t
+on_output(struct conn *c, uint8_t *p, size_t cap)
+{
+	struct session *s = container_of(c, struct session, conn);
+	size_t n = mux_output(&s->mux, s->w->now, p, cap);
+
+	if (!s->ended)
+		session_rearm(s);
+	return n;
+}
+
+static void
+on_link_closed(struct conn *c, int err, const char *text)
+{
+	struct session *s = container_of(c, struct session, conn);
+	char buf[200];
+
+	if (s->ended) { /* the farewell is over */
+		worker_reap(s->w, &s->reap);
+		return;
+	}
+	mux_detach(&s->mux);
+	if (text != NULL && text[0] != '\0')
+		snprintf(buf, sizeof(buf), "%s", text);
+	else
+		snprintf(buf, sizeof(buf), "the link broke: %s",
+			err == 0 ? "closed by the peer" : strerror(-err));
+	end(s, CODE_LINK_LOST, buf, false, 0);
+}
+
+static const struct conn_ops link_ops = {
+	.ready = on_ready,
+	.input = on_input,
+	.output = on_output,
+	.closed = on_link_closed,
+};
+
+/* ---- Time ---------------------------------------------------------------------------------------- */
+
+void
+session_rearm(struct session *s)
+{
+	struct mono at;
+
+	if (s->ended)
+		return;
+	at = mux_deadline(&s->mux);
+	/* Later deadlines are found when the timer fires: bytes do not touch the timer heap. */
+	if (!mono_before(at, s->tick_at))
+		return;
+	s->tick_at = at;
+	timer_start_at(&s->tick, at);
+}
+
+static void
+on_tick(struct timer *t)
+{
+	struct session *s = container_of(t, struct session, tick);
+
+	mux_tick(&s->mux, s->w->now);
+	s->tick_at = MONO_NEVER;
+	session_rearm(s);
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------- */
+
+static void
+mux_conf_of(struct mux_conf *conf_r, enum role role, const struct limits *l, const char *software)
+{
+	*conf_r = (struct mux_conf){
+		.role = role,
+		.max_frame = (uint32_t)l->max_frame,
+		.stream_window = (uint32_t)l->stream_window,
+		.stream_window_max = (uint32_t)l->stream_window_max,
+		.session_window = (uint32_t)l->session_window,
+		.max_streams = (uint32_t)l->streams_per_session,
+		.handshake_ms = l->handshake_timeout,
+		.open_ms = role == ROLE_SERVER ? l->open_timeout + 2000 : l->open_timeout,
+		.ping_ms = l->ping_interval,
+		.dead_ms = l->dead_after,
+		.software = software,
+	};
+}
+
+int
+session_open(struct session *s, struct worker *w, int fd, enum role role,
+	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
+	const char *host, const char *software)
+{
+	struct mux_conf conf;
+	uint8_t nonce[MSG_NONCE];
+	bool layered = transport->layer.size != 0;
+
+	s->w = w;
+	s->ops = ops;
+	s->limits = limits;
+	list_init(&s->streams);
+	list_init(&s->reap.node);
+	s->reap.run = on_reap;
+	s->tick_at = MONO_NEVER;
+	timer_init(&s->tick, w, "session timer", on_tick);
+	mux_conf_of(&conf, role, limits, software);
+	rand_bytes(nonce, sizeof(nonce));
+	mux_init(&s->mux, &conf, ops->mux, s, nonce, w->now);
+	if (conn_open(&s->conn, w, fd, &link_ops, layered ? &transport->layer : NULL,
+		    transport->inst, module_worker(transport, w->index),
+		    role == ROLE_SERVER ? ADIT_SIDE_SERVER : ADIT_SIDE_AGENT, host) < 0) {
+		mux_fini(&s->mux);
+		return -1;
+	}
+	s->opened = true;
+	sock_tune_link(&s->conn.sock, LINK_UNSENT, limits->dead_after);
+	conn_kick(&s->conn);
+	session_rearm(s);
+	return 0;
+}
+
+/* ---- Streams without a session ------------------------------------------------------------------- */
+
+struct worker_streams *
+worker_streams(struct worker *w)
+{
+	must(w->app != NULL);
+	return w->app;
+}
+
+void
+worker_streams_abort(struct worker *w)
+{
+	struct worker_streams *ws = worker_streams(w);
+	struct list *n, *tmp;
+
+	list_each(n, tmp, &ws->flushing)
+		stream_abort(list_entry(n, struct stream, node), CODE_SHUTDOWN, NULL);
+}

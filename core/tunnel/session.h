@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* What server and agent have in common about a session: a link (conn), the protocol machine (mux),
+ * its timer, its streams, and the one way in which it ends. The two roles embed it
+ * (server_session.c, agent_session.c).
+ *
+ * An end comes from the mux (error, silence, the peer's GOAWAY), from the link (lost), or from the
+ * role (session_fail). In every case: streams are reset, ended() is called once, what explains the
+ * end is still written to the link, and when that is closed the session is freed at the end of the
+ * turn by free(). Owner worker only. */
+
+#ifndef ADIT_TUNNEL_SESSION_H
+#define ADIT_TUNNEL_SESSION_H
+
+#include "io/conn.h"
+#include "tunnel/conf.h"
+#include "tunnel/stream.h"
+#include "wire/mux.h"
+
+struct session;
+
+struct session_ops {
+	const struct mux_ops *mux; /* made of the session_… functions below and the role's own */
+	/* retry_ms: what the peer asks for before the next attempt. */
+	void (*ended)(struct session *s, uint16_t code, const char *text, bool local,
+		uint32_t retry_ms);
+	void (*free)(struct session *s);
+};
+
+struct session {
+	struct worker *w;
+	const struct session_ops *ops;
+	const struct limits *limits; /* outlives the session */
+	struct conn conn;
+	struct mux mux;
+	struct timer tick;
+	struct mono tick_at;
+	struct list streams;
+	size_t n_streams;
+	struct turn_end reap;
+	bool ended, opened; /* opened: there was a link */
+};
+
+/* Begins on a connected descriptor. software: constant text for HELLO. 0, or -1 when the transport
+ * refuses: then ended() does not come and the caller frees. */
+int session_open(struct session *s, struct worker *w, int fd, enum role role,
+	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
+	const char *host, const char *software);
+
+/* Ends it, telling the peer. */
+void session_fail(struct session *s, uint16_t code, const char *text);
+
+/* Arms the timer again after something may have made a deadline earlier. */
+void session_rearm(struct session *s);
+
+/* The role's mux_ops use these. */
+ssize_t session_on_pull(struct mux *m, struct mux_stream *ms, void *p, size_t n);
+void session_on_data(struct mux *m, struct mux_stream *ms, const uint8_t *p, size_t n);
+void session_on_fin(struct mux *m, struct mux_stream *ms);
+void session_on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struct text text);
+void session_on_gone(struct mux *m, struct mux_stream *ms);
+void session_on_wake(struct mux *m);
+void session_on_closed(struct mux *m, uint16_t code, const char *text, bool local,
+	uint32_t retry_ms);
+
+/* Streams that have left their sessions and still flush; one list for each worker, in w->app. */
+struct worker_streams {
+	struct list flushing;
+	size_t n_flushing;
+};
+/* w->app begins with it, on server and agent. */
+struct worker_streams *worker_streams(struct worker *w);
+/* Resets them; when the worker stops. */
+void worker_streams_abort(struct worker *w);
+
+#endif

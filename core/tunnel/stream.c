@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Streams and their sockets. Owner worker only. What must hold: sock_shutdown() happens only after
+ * the peer's FIN and when the queue is empty, and a socket is closed without RST only when both
+ * directions have ended that way. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tunnel/http_watch.h"
+#include "tunnel/session.h"
+#include "util/compiler.h"
+
+static void
+count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+		memory_order_relaxed);
+}
+
+static void
+on_reap(struct turn_end *t)
+{
+	struct stream *st = container_of(t, struct stream, reap);
+
+	if (st->on_free != NULL)
+		st->on_free(st);
+	timer_stop(&st->timer);
+	bufq_fini(&st->out);
+	http_watch_free(st->watch);
+	free(st);
+}
+
+/* Frees it at the end of the turn, when neither mux nor socket has any use for it. */
+static void
+settle(struct stream *st)
+{
+	struct worker_streams *ws = worker_streams(st->w);
+
+	if (st->ms != NULL || !st->dead || list_linked(&st->reap.node))
+		return;
+	if (st->s != NULL)
+		st->s->n_streams--;
+	else
+		ws->n_flushing--;
+	st->s = NULL;
+	list_remove(&st->node);
+	worker_reap(st->w, &st->reap);
+}
+
+static void
+end_socket(struct stream *st, bool clean)
+{
+	if (st->dead)
+		return;
+	st->dead = true;
+	timer_stop(&st->timer);
+	if (clean)
+		sock_close(&st->sock);
+	else
+		sock_abort(&st->sock);
+	bufq_fini(&st->out);
+}
+
+/* Both directions have ended as they should: close without RST. */
+static void
+finish_if_done(struct stream *st)
+{
+	if (st->eof && st->shut && !st->dead) {
+		end_socket(st, true);
+		settle(st);
+	}
+}
+
+void
+stream_abort(struct stream *st, uint16_t code, const char *text)
+{
+	end_socket(st, false);
+	if (st->ms != NULL)
+		mux_reset(st->ms, code, text);
+	settle(st);
+}
+
+/* The socket failed. A target or client that is gone takes nothing more, whatever was ended before. */
+static void
+broken(struct stream *st)
+{
+	enum role role = st->s != NULL ? st->s->mux.conf.role : ROLE_SERVER;
+
+	stream_abort(st, role == ROLE_SERVER ? CODE_CLIENT_RESET : CODE_TARGET_RESET, NULL);
+}
+
+/* ---- To the socket ------------------------------------------------------------------------------- */
+
+static void
+took(struct stream *st, size_t n)
+{
+	st->tx_bytes += n;
+	count(&st->w->stats.tx_bytes, n);
+	if (st->ms != NULL)
+		mux_consumed(st->ms, n);
+}
+
+static void
+shut_if_due(struct stream *st)
+{
+	if (!st->fin || st->shut || st->dead || !st->connected || st->out.len > 0)
+		return;
+	st->shut = true;
+	if (sock_shutdown(&st->sock) < 0) {
+		broken(st);
+		return;
+	}
+	finish_if_done(st);
+}
+
+static void
+on_writable(struct sock *s)
+{
+	struct stream *st = container_of(s, struct stream, sock);
+	struct iovec iov[8];
+	ssize_t n;
+
+	if (st->out.len > 0) {
+		n = sock_writev(s, iov, bufq_peek(&st->out, iov, ARRAY_LEN(iov)));
+		if (n < 0 && n != -EAGAIN) {
+			broken(st);
+			return;
+		}
+		if (n > 0) {
+			bufq_consume(&st->out, (size_t)n);
+			took(st, (size_t)n);
+		}
+	}
+	if (st->out.len == 0) {
+		sock_want_write(s, false);
+		shut_if_due(st);
+	}
+}
+
+static void
+keep(struct stream *st, const uint8_t *p, size_t n)
+{
+	if (bufq_append(&st->out, p, n) < 0) {
+		stream_abort(st, CODE_OVERLOAD, "out of memory");
+		return;
+	}
+	if (st->connected)
+		sock_want_write(&st->sock, true);
+}
+
+void
+stream_data(struct stream *st, const uint8_t *p, size_t n)
+{
+	ssize_t done = 0;
+
+	if (st->dead)
+		return;
+	if (st->watch != NULL)
+		http_watch_request(st->watch, p, n, st->w->now);
+	if (st->connected && st->out.len == 0) {
+		done = sock_write(&st->sock, p, n);
+		if (done < 0 && done != -EAGAIN) {
+			broken(st);
+			return;
+		}
+		done = MAX(done, 0);
+		if (done > 0)
+			took(st, (size_t)done);
+	}
+	if ((size_t)done < n)
+		keep(st, p + done, n - (size_t)done);
+}
+
+void
+stream_fin(struct stream *st)
+{
+	st->fin = true;
+	shut_if_due(st);
+}
+
+void
+stream_reset(struct stream *st)
+{
+	end_socket(st, false);
+	settle(st);
+}
+
+/* ---- From the socket ----------------------------------------------------------------------------- */
+
+static void
+on_readable(struct sock *s)
+{
+	struct stream *st = container_of(s, struct stream, sock);
+
+	sock_want_read(s, false); /* until pull() has emptied it */
+	if (st->ms != NULL)
+		mux_ready(st->ms);
+}
+
+ssize_t
+stream_pull(struct stream *st, void *p, size_t n)
+{
+	ssize_t r = st->dead ? -ECONNRESET : sock_read(&st->sock, p, n);
+
+	if (r > 0) {
+		st->rx_bytes += (uint64_t)r;
+		count(&st->w->stats.rx_bytes, (uint64_t)r);
+		if (st->watch != NULL)
+			http_watch_response(st->watch, p, (size_t)r, st->w->now);
+	}
+	if (r == -EAGAIN || (r > 0 && (size_t)r < n)) {
+		sock_want_read(&st->sock, true);
+	} else if (r == 0) {
+		st->eof = true;
+		finish_if_done(st);
+	} else if (r < 0) {
+		end_socket(st, false);
+	}
+	return r;
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------- */
+
+static void
+on_flush_timer(struct timer *t)
+{
+	struct stream *st = container_of(t, struct stream, timer);
+
+	if (st->out.len == st->flushed_at) {
+		stream_abort(st, CODE_TIMEOUT, NULL);
+		return;
+	}
+	st->flushed_at = st->out.len;
+	timer_start(&st->timer, st->flush_ms);
+}
+
+void
+stream_gone(struct stream *st)
+{
+	struct worker_streams *ws = worker_streams(st->w);
+
+	st->ms = NULL;
+	if (!st->dead && !(st->eof && st->fin))
+		end_socket(st, false);
+	if (!st->dead) { /* it has bytes to deliver still: it goes on without its session */
+		list_remove(&st->node);
+		list_push(&ws->flushing, &st->node);
+		ws->n_flushing++;
+		st->s->n_streams--;
+		st->s = NULL;
+		st->flushed_at = st->out.len;
+		timer_init(&st->timer, st->w, "stream flush", on_flush_timer);
+		timer_start(&st->timer, st->flush_ms);
+	}
+	settle(st);
+}
+
+static const struct sock_ops stream_sock_ops = {
+	.readable = on_readable,
+	.writable = on_writable,
+	.what = "stream",
+};
+
+struct stream *
+stream_new(struct session *s)
+{
+	struct stream *st = xcalloc(1, sizeof(*st));
+
+	st->w = s->w;
+	st->s = s;
+	st->flush_ms = s->limits->flush_timeout;
+	st->opened = s->w->now;
+	list_init(&st->node);
+	list_init(&st->reap.node);
+	st->reap.run = on_reap;
+	bufq_init(&st->out);
+	sock_init_closed(&st->sock, s->w, &stream_sock_ops);
+	timer_init(&st->timer, s->w, "stream flush", on_flush_timer);
+	list_push(&s->streams, &st->node);
+	s->n_streams++;
+	count(&s->w->stats.streams, 1);
+	return st;
+}
+
+void
+stream_attach(struct stream *st, int fd)
+{
+	sock_init(&st->sock, st->w, fd, &stream_sock_ops);
+	stream_connected(st);
+}
+
+void
+stream_connected(struct stream *st)
+{
+	st->connected = true;
+	st->sock.ops = &stream_sock_ops;
+	sock_want_read(&st->sock, true);
+	if (st->out.len > 0)
+		on_writable(&st->sock);
+	if (st->out.len > 0)
+		sock_want_write(&st->sock, true);
+	else
+		shut_if_due(st);
+}

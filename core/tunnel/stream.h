@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* A stream bound to its socket: a public client at the server, a target at the agent. Bytes that the
+ * link brought go to the socket at once; what it does not take waits in a queue that credit bounds.
+ * Bytes of the socket are read only when the link takes them (pull).
+ *
+ * How it ends: FIN is passed on only if the peer sent FIN; every other end resets the socket. When
+ * both directions have ended, the mux forgets the stream, and it lives on by itself until the socket
+ * has taken the last bytes, or has taken nothing for flush_timeout.
+ *
+ * Owner worker only. Freed at the end of the turn in which both the mux and the socket are done. */
+
+#ifndef ADIT_TUNNEL_STREAM_H
+#define ADIT_TUNNEL_STREAM_H
+
+#include "io/sock.h"
+#include "util/bufq.h"
+#include "wire/mux.h"
+
+struct session;
+struct http_watch;
+
+struct stream {
+	struct sock sock;
+	struct worker *w;
+	struct session *s;     /* NULL once the mux has forgotten the stream */
+	struct mux_stream *ms; /* likewise */
+	struct list node;      /* in session->streams, or the worker's list of streams that flush */
+	struct bufq out;       /* for the socket */
+	struct timer timer;    /* dialling, then flushing */
+	struct turn_end reap;
+	int64_t flush_ms;
+	uint64_t flushed_at;   /* out.len when the timer was started */
+	bool connected;        /* else bytes are kept until it is */
+	bool eof;              /* the socket's FIN was read */
+	bool fin;              /* the peer's FIN: ours follows when out is empty */
+	bool shut;             /* ours is sent */
+	bool dead;             /* the socket is closed */
+	uint64_t rx_bytes, tx_bytes; /* from and to the socket */
+	struct mono opened;
+	struct http_watch *watch; /* agent: what passes looks like HTTP; or NULL */
+	void *role;               /* of the session's role: the tunnel */
+	/* The owner's last look, before it is freed; may be NULL. */
+	void (*on_free)(struct stream *st);
+};
+
+/* A stream without a socket yet, in s's list. */
+struct stream *stream_new(struct session *s);
+/* Gives it a connected socket's descriptor. */
+void stream_attach(struct stream *st, int fd);
+/* The socket (dialled by its owner) is connected: queued bytes go out, reading begins. */
+void stream_connected(struct stream *st);
+
+/* The socket is broken, or not wanted: RST, and RESET to the peer. */
+void stream_abort(struct stream *st, uint16_t code, const char *text);
+
+/* Upcalls of the mux; st is ms->user. */
+ssize_t stream_pull(struct stream *st, void *p, size_t n);
+void stream_data(struct stream *st, const uint8_t *p, size_t n);
+void stream_fin(struct stream *st);
+void stream_reset(struct stream *st);
+void stream_gone(struct stream *st);
+
+#endif

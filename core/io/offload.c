@@ -172,34 +172,34 @@ offload_submit(struct offload *o, struct worker *w, struct job *job)
 	return 0;
 }
 
-/* Ends the threads; what was queued comes back in unworked_r. */
+/* No more is taken from the queue; what was in it goes back at once, not after the slowest job. */
 static void
-stop_threads(struct offload *o, struct list *unworked_r)
-{
-	pthread_mutex_lock(&o->lock);
-	o->stop = true;
-	list_splice(unworked_r, &o->queue);
-	pthread_cond_broadcast(&o->more);
-	pthread_mutex_unlock(&o->lock);
-	for (unsigned i = 0; i < o->n_threads; i++)
-		must(pthread_join(o->threads[i], NULL) == 0);
-}
-
-void
-offload_free(struct offload *o)
+empty_queue(struct offload *o)
 {
 	struct list unworked, *n;
 
-	if (o == NULL)
-		return;
 	list_init(&unworked);
-	stop_threads(o, &unworked);
+	pthread_mutex_lock(&o->lock);
+	o->stop = true;
+	list_splice(&unworked, &o->queue);
+	pthread_cond_broadcast(&o->more);
+	pthread_mutex_unlock(&o->lock);
 	while ((n = list_pop(&unworked)) != NULL) {
 		struct job *job = list_entry(n, struct job, node);
 
 		job->unworked = true;
 		answer(job);
 	}
+}
+
+void
+offload_free(struct offload *o)
+{
+	if (o == NULL)
+		return;
+	empty_queue(o);
+	for (unsigned i = 0; i < o->n_threads; i++)
+		must(pthread_join(o->threads[i], NULL) == 0);
 	idmap_fini(&o->sources);
 	pthread_cond_destroy(&o->more);
 	pthread_mutex_destroy(&o->lock);

@@ -1,7 +1,7 @@
 # One program per file of core: check_PROGRAMS += %D%/test-name, TESTS += %D%/test-name, and
 #   %C%_test_name_SOURCES = %D%/test-name.c
 #   %C%_test_name_LDADD = $(unit_libs)
-EXTRA_DIST += %D%/tap.h
+EXTRA_DIST += %D%/tap.h %D%/post.h
 
 util_tests = \
 	%D%/test-addr \
@@ -30,3 +30,17 @@ TESTS += $(util_tests)
 %C%_test_mono_LDADD = $(unit_libs)
 %C%_test_rand_LDADD = $(unit_libs)
 %C%_test_units_LDADD = $(unit_libs)
+
+io_tests = \
+	%D%/test-listen \
+	%D%/test-mbox \
+	%D%/test-offload \
+	%D%/test-resolve \
+	%D%/test-worker
+check_PROGRAMS += $(io_tests)
+TESTS += $(io_tests)
+%C%_test_listen_LDADD = $(unit_libs)
+%C%_test_mbox_LDADD = $(unit_libs)
+%C%_test_offload_LDADD = $(unit_libs)
+%C%_test_resolve_LDADD = $(unit_libs)
+%C%_test_worker_LDADD = $(unit_libs)

@@ -7,6 +7,8 @@
 #   %C%_kind_name_la_LDFLAGS = $(plugin_ldflags)
 #   %C%_kind_name_la_LIBADD = $(plugin_libadd)
 
+include %D%/example/local.mk
+
 # Plugins are linked again when they are installed, against the installed libadit.
 install_plugins = install-pluginexecLTLIBRARIES
 $(install_plugins): install-libLTLIBRARIES

@@ -2,3 +2,4 @@
 
 TESTS += %D%/test_aditwire.py
 EXTRA_DIST += %D%/aditwire.py %D%/aditmachine.py %D%/aditsession.py %D%/test_aditwire.py
+EXTRA_DIST += %D%/harness.py %D%/conftest.py

@@ -13,7 +13,6 @@
 #include "util/log.h"
 
 #define CONFIG_DEFAULT_PORT 9000 /* where agents connect */
-#define CONFIG_WORKERS_MAX 256
 
 /* How the file wants to log. */
 struct config_log {

@@ -9,5 +9,8 @@ core_sources += \
 	%D%/plugset.c %D%/plugset.h \
 	%D%/schema.c %D%/schema.h \
 	%D%/server_config.c \
+	%D%/server_init.c %D%/server_init.h \
+	%D%/server_main.c \
+	%D%/server_options.c %D%/server_options.h \
 	%D%/source.c %D%/source.h \
 	%D%/tunnel_config.c %D%/tunnel_config.h

@@ -33,7 +33,7 @@ static const char *const format_words[] = {"text", "json", NULL};
 enum { KEY_WORKERS, KEY_LOG_LEVEL, KEY_LOG_FORMAT, KEY_CONF_DIR, KEY_PLUGIN_DIR, KEY_LIMITS, N_KEYS };
 
 static const struct schema_key keys[N_KEYS + 1] = {
-	{"workers", SCHEMA_INT, offsetof(struct basics, workers), 0, CONFIG_WORKERS_MAX, NULL},
+	{"workers", SCHEMA_INT, offsetof(struct basics, workers), 0, WORKERS_MAX, NULL},
 	{"log_level", SCHEMA_WORD, offsetof(struct basics, log_level), 0, 0, level_words},
 	{"log_format", SCHEMA_WORD, offsetof(struct basics, log_format), 0, 0, format_words},
 	{"conf_dir", SCHEMA_STRING, offsetof(struct basics, conf_dir), 0, 0, NULL},
@@ -206,7 +206,7 @@ cpus(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		return 1;
-	return (unsigned)MAX(1, MIN(CPU_COUNT(&set), CONFIG_WORKERS_MAX));
+	return (unsigned)MAX(1, MIN(CPU_COUNT(&set), WORKERS_MAX));
 }
 
 static void

@@ -5,6 +5,7 @@ core_sources += \
 	%D%/mbox.c %D%/mbox.h \
 	%D%/offload.c %D%/offload.h \
 	%D%/resolve.c %D%/resolve.h \
+	%D%/signals.c %D%/signals.h \
 	%D%/sock.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/timer.c \

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* aditd: what the command line asks for, and the life of the server from start to drain. Main thread;
+ * its worker only coordinates, so reading a configuration on it holds up no traffic. */
+
+#include <config.h>
+
+#include <adit/version.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+
+#include "ctl/config.h"
+#include "ctl/main.h"
+#include "ctl/plugset.h"
+#include "ctl/server_init.h"
+#include "ctl/server_options.h"
+#include "io/listen.h"
+#include "io/signals.h"
+#include "plug/module.h"
+#include "tunnel/auth.h"
+#include "tunnel/server.h"
+#include "util/units.h"
+
+#define LOG_STOP_MS 2000
+
+/* A server that runs. */
+struct run {
+	const struct server_options *options;
+	struct worker *main;
+	struct server *server;
+	struct signal_watch term, intr, hup;
+	struct mono started;
+	int64_t drain_for; /* of the configuration in force */
+	bool draining;
+};
+
+/* --- small actions --- */
+
+/* Prints an error as "file:line: text" for whoever typed the command. */
+static int
+complain(const struct err *e, int status)
+{
+	char text[1100];
+
+	fprintf(stderr, "aditd: %s\n", err_text(e, text, sizeof(text)));
+	return status;
+}
+
+static size_t
+modules_count(const struct modules *m)
+{
+	return m->n_auth + m->n_transport + m->n_route;
+}
+
+static int
+check(const struct server_options *o)
+{
+	struct server_conf *conf;
+	char names[512];
+	struct err e;
+
+	if (server_config_load(o->file, o->plugin_dir, &conf, NULL, &e) < 0)
+		return complain(&e, EX_CONFIG);
+	printf("configuration is good: %zu plugins (%s), %u %s\n", modules_count(&conf->modules),
+		modules_names(&conf->modules, names, sizeof(names)), conf->workers,
+		conf->workers == 1 ? "worker" : "workers");
+	server_conf_unref(conf);
+	return EXIT_GOOD;
+}
+
+static int
+info(const struct server_options *o)
+{
+	struct err e;
+
+	return plugin_info(o->info_file, stdout, &e) < 0 ? complain(&e, EXIT_FAILED) : EXIT_GOOD;
+}
+
+static int
+init(const struct server_options *o)
+{
+	struct server_init in = {
+		.dir = o->dir,
+		.listen = o->listen,
+		.account = o->account,
+		.plugin_dir = o->plugin_dir,
+		.allow_plain = o->allow_plain,
+	};
+	struct err e;
+
+	return server_init(&in, stdout, &e) < 0 ? complain(&e, EXIT_FAILED) : EXIT_GOOD;
+}
+
+/* The secret goes to stdout alone, so that it can be written to a file. */
+static int
+issue(const struct server_options *o)
+{
+	struct adit_issue issue = {
+		.account = o->account,
+		.grants = o->grant,
+		.n_grants = o->n_grants,
+	};
+	struct server_conf *conf;
+	int status = EXIT_GOOD;
+	struct err e;
+
+	if (server_config_load(o->file, o->plugin_dir, &conf, NULL, &e) < 0)
+		return complain(&e, EX_CONFIG);
+	if (auth_issue(&conf->modules, &issue) < 0) {
+		err_set(&e, "%s", issue.error);
+		status = complain(&e, EXIT_FAILED);
+	} else {
+		printf("%s\n", issue.secret);
+		fprintf(stderr, "aditd: stored in %s; a running aditd reads it when it gets SIGHUP\n",
+			issue.stored != NULL ? issue.stored : "an unnamed place");
+	}
+	issue_fini(&issue);
+	server_conf_unref(conf);
+	return status;
+}
+
+/* --- while it runs --- */
+
+static void
+on_drained(void *ctx)
+{
+	struct run *r = ctx;
+
+	log_info("drained: no stream is left");
+	worker_stop(r->main);
+}
+
+static void
+on_stop(void *ctx, int signo)
+{
+	struct run *r = ctx;
+	const char *name = signo == SIGTERM ? "SIGTERM" : "SIGINT";
+	char text[40];
+
+	if (r->draining) {
+		log_warn("%s again: stopping at once", name);
+		worker_stop(r->main);
+		return;
+	}
+	r->draining = true;
+	log_info("%s: draining for at most %s; a second signal stops at once", name,
+		units_ms_human(r->drain_for, text, sizeof(text)));
+	server_drain(r->server);
+}
+
+static void
+log_err(const char *what, const struct err *e)
+{
+	char text[1100];
+
+	log_error("%s: %s", what, err_text(e, text, sizeof(text)));
+}
+
+/* Level and format: the command line's stay. The format is that of the start. */
+static void
+apply_log(const struct server_options *o, const struct config_log *log)
+{
+	if (!o->has_level)
+		log_set_level(log->level);
+}
+
+static void
+on_reload(void *ctx, int signo)
+{
+	struct run *r = ctx;
+	struct server_conf *conf;
+	struct config_log log;
+	char names[512];
+	int64_t drain_for;
+	struct err e;
+
+	(void)signo;
+	if (r->draining) {
+		log_warn("SIGHUP: not reloading, because the server is draining");
+		return;
+	}
+	if (server_config_load(r->options->file, r->options->plugin_dir, &conf, &log, &e) < 0) {
+		log_err("reload refused, the old configuration stays", &e);
+		return;
+	}
+	modules_names(&conf->modules, names, sizeof(names));
+	drain_for = conf->limits.drain_for;
+	if (server_reload(r->server, conf, &e) < 0) {
+		log_err("reload failed, the old configuration stays", &e);
+		return;
+	}
+	r->drain_for = drain_for;
+	apply_log(r->options, &log);
+	log_info("configuration reloaded: %s; plugins: %s", r->options->file, names);
+}
+
+/* --- start and stop --- */
+
+/* Tokens and keys are in memory: neither a core file nor a debugger of another user gets them. */
+static void
+protect_secrets(void)
+{
+	const struct rlimit none = {0, 0};
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
+		log_warn("core files cannot be switched off: %s", strerror(errno));
+}
+
+/* "tcp 127.0.0.1:9000, tcp [::1]:9000": where agents connect. */
+static void
+list_addresses(const struct modules *m, char *buf, size_t cap)
+{
+	char text[ADDR_TEXT_MAX];
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < m->n_transport; i++)
+		for (size_t j = 0; j < m->transport[i]->n_listen && at < cap; j++)
+			at += (size_t)snprintf(buf + at, cap - at, "%s%s %s", at > 0 ? ", " : "",
+				m->transport[i]->transport.scheme,
+				addr_text(&m->transport[i]->listen[j], text, sizeof(text)));
+}
+
+static void
+watch_signals(struct run *r)
+{
+	signal_watch(&r->term, r->main, SIGTERM, on_stop, r);
+	signal_watch(&r->intr, r->main, SIGINT, on_stop, r);
+	signal_watch(&r->hup, r->main, SIGHUP, on_reload, r);
+}
+
+static void
+unwatch_signals(struct run *r)
+{
+	signal_unwatch(&r->term);
+	signal_unwatch(&r->intr);
+	signal_unwatch(&r->hup);
+}
+
+static void
+say_ready(const char *addresses, const char *names, unsigned workers)
+{
+	log_info("plugins: %s", names);
+	log_info("aditd " ADIT_VERSION " ready: agents at %s; %u %s", addresses, workers,
+		workers == 1 ? "worker" : "workers");
+}
+
+static void
+say_totals(const struct run *r)
+{
+	struct server_totals t;
+	char up[40], rx[40], tx[40];
+
+	server_totals(r->server, &t);
+	log_info("aditd stopped: up %s, %" PRIu64 " links, %" PRIu64 " sessions, %" PRIu64
+		 " public connections, %" PRIu64 " streams, %s from clients, %s to clients",
+		units_ms_human(mono_diff_ms(mono_now(), r->started), up, sizeof(up)), t.links,
+		t.sessions, t.clients, t.streams, units_size_human(t.rx_bytes, rx, sizeof(rx)),
+		units_size_human(t.tx_bytes, tx, sizeof(tx)));
+	if (t.slow_turns > 0)
+		log_warn("%" PRIu64 " slow turns, the longest took %" PRIu64 " ms", t.slow_turns,
+			t.max_turn_us / 1000);
+	if (log_dropped() > 0)
+		log_warn("%" PRIu64 " log lines were lost", log_dropped());
+}
+
+/* Takes conf over. */
+static int
+serve(struct run *r, struct server_conf *conf)
+{
+	char addresses[512], names[512];
+	unsigned workers = conf->workers;
+	struct err e;
+	int rc;
+
+	list_addresses(&conf->modules, addresses, sizeof(addresses));
+	modules_names(&conf->modules, names, sizeof(names));
+	r->drain_for = conf->limits.drain_for;
+	r->main = worker_new_main();
+	watch_signals(r);
+	rc = server_start(r->main, conf, on_drained, r, &r->server, &e);
+	if (rc == 0) {
+		say_ready(addresses, names, workers);
+		worker_run(r->main);
+		say_totals(r);
+		server_free(r->server);
+	} else {
+		log_err("cannot start", &e);
+	}
+	unwatch_signals(r);
+	worker_join(r->main);
+	return rc < 0 ? EXIT_FAILED : EXIT_GOOD;
+}
+
+static int
+run(const struct server_options *o)
+{
+	struct run r = {.options = o, .started = mono_now()};
+	struct server_conf *conf;
+	struct config_log log;
+	struct err e;
+	int rc, status;
+
+	if (server_config_load(o->file, o->plugin_dir, &conf, &log, &e) < 0) {
+		log_err("cannot start", &e);
+		return EX_CONFIG;
+	}
+	rc = log_start(2, o->has_format ? o->format : log.format, o->has_level ? o->level : log.level);
+	if (rc < 0) {
+		err_set(&e, "the log: %s", strerror(-rc));
+		server_conf_unref(conf);
+		return complain(&e, EXIT_FAILED);
+	}
+	fdcount_init();
+	status = serve(&r, conf);
+	log_stop(LOG_STOP_MS);
+	return status;
+}
+
+static int
+dispatch(const struct server_options *o)
+{
+	switch (o->action) {
+	case SERVER_RUN:
+		return run(o);
+	case SERVER_CHECK:
+		return check(o);
+	case SERVER_PLUGIN_INFO:
+		return info(o);
+	case SERVER_INIT:
+		return init(o);
+	case SERVER_ISSUE:
+		return issue(o);
+	case SERVER_HELP:
+		fputs(server_options_help, stdout);
+		return EXIT_GOOD;
+	case SERVER_VERSION:
+		puts("aditd " ADIT_VERSION);
+		return EXIT_GOOD;
+	}
+	return EXIT_FAILED;
+}
+
+int
+adit_server_main(int argc, char **argv)
+{
+	struct server_options o;
+	struct err e;
+	int status;
+
+	if (server_options_parse(argc, argv, &o, &e) < 0) {
+		complain(&e, EXIT_USAGE);
+		fputs("aditd: see aditd --help\n", stderr);
+		return EXIT_USAGE;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	protect_secrets();
+	if (o.has_level)
+		log_set_level(o.level);
+	status = dispatch(&o);
+	server_options_fini(&o);
+	/* What was printed must have arrived: a secret on a full disk is no secret. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		err_set(&e, "cannot write the output: %s", strerror(errno));
+		return complain(&e, EXIT_FAILED);
+	}
+	return status;
+}

@@ -68,6 +68,10 @@ class Peer:
     def close(self):
         self.sock.close()
 
+    def shut(self):
+        """No more bytes from here; what comes can still be read."""
+        self.sock.shutdown(socket.SHUT_WR)
+
     def abort(self):
         """Closes with RST, as a link that breaks."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -102,8 +106,10 @@ class Peer:
                 view = view[self.sock.send(view):]
             except BlockingIOError:
                 pass
-            except OSError as e:
-                self.eof = self.eof or e.strerror
+            except OSError:             # what the peer said before is still to be read
+                poll.register(self.sock, select.POLLIN)
+                while not self.eof and poll.poll(max(0, (end - time.monotonic()) * 1000)):
+                    self._read_some()
                 return
 
     def dribble(self, data):

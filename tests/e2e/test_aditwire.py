@@ -15,11 +15,11 @@ import pytest
 import aditwire as wire
 from aditmachine import Machine
 from aditsession import AgentPeer, ServerPeer
-from aditwire import AGENT, CODES, SERVER, TYPES, Frame, Illegal, Scram, Token, decode, frame
+from aditwire import AGENT, CODES, SERVER, TYPES, Illegal, Scram, Token, decode, frame
+from peertables import CONDITIONS, HELLO, SAMPLE, TABLES, sample
 
 with open(wire.doc_path(), encoding="utf-8") as _f:
     TEXT = _f.read()
-TABLES = wire.doc_tables(TEXT)
 VECTORS = wire.doc_vectors(TEXT)
 
 
@@ -92,41 +92,6 @@ def test_token_form():
 
 
 # The tables of section 11 against Machine.
-
-NONCE = bytes(32)
-HELLO = {"magic": b"ADIT", "version_min": 1, "version_max": 1, "reserved": 0, "features": 0,
-         "max_frame": 262144, "stream_window": 262144, "session_window": 16777216,
-         "nonce": NONCE, "software": "", "tail": []}
-
-SAMPLE = {
-    "HELLO": dict(HELLO), "AUTH": {"method": "token", "agent": "a", "data": bytes(40)},
-    "AUTH_CHALLENGE": {}, "AUTH_ANSWER": {},
-    "AUTH_OK": {"session": 1, "account": "acme", "agent": "a"}, "AUTH_FAIL": {"code": 3},
-    "BIND": {"tunnel": 9, "route": "port", "name": "t9"},
-    "BIND_OK": {"tunnel": 5, "address": "tcp://127.0.0.1:1"},
-    "BIND_FAIL": {"tunnel": 5, "code": 21}, "UNBIND": {"tunnel": 1},
-    "OPEN": {"tunnel": 1, "family": 0, "port": 0, "address": b""}, "OPEN_OK": {},
-    "OPEN_FAIL": {"code": 31}, "DATA": {"bytes": b"x"}, "FIN": {}, "RESET": {"code": 40},
-    "CREDIT": {"bytes": 1000}, "BLOCKED": {"position": 0}, "ACK": {"received": 0},
-    "PING": {"token": 1}, "PONG": {"token": 1}, "GOAWAY": {},
-}
-
-
-def sample(name, sid, role):
-    """A good frame as a receiver of that role would see it."""
-    if name in wire.FEATURES:
-        return Frame(TYPES[name], sid if name == "DATAGRAM" else 0, b"")
-    if name == "unknown":
-        return Frame(0x40, 0, b"abc")
-    if name == "unknown critical":
-        return Frame(0xC0, 0, b"abc")
-    fields = dict(SAMPLE[name])
-    if name == "HELLO":
-        fields["role"] = AGENT if role == SERVER else SERVER
-    if name not in wire.STREAM_TYPES and name not in wire.EITHER_TYPES:
-        sid = 0
-    return decode(frame(name, sid, **fields))[0]
-
 
 class Driver:
     """Brings a Machine into a state by a legal conversation."""
@@ -247,8 +212,7 @@ def stream_histories(role):
 def test_stream_table(role):
     table = TABLES["stream"][role]
     assert len(table) == 6 * (7 if role == SERVER else 6)
-    words = {"ok", "err", "skip", "answer", "data", "reset"}
-    assert set(table.values()) <= words
+    assert set(table.values()) <= {"ok", "err", "skip"} | CONDITIONS
     walked = set()
     for column, holds, talk in [("IDLE", set(), None)] + stream_histories(role):
         for (name, where), want in table.items():
@@ -261,7 +225,7 @@ def test_stream_table(role):
             sid = 1 if talk is not None else 2
             if talk is not None:
                 assert m.streams[1].column() == column, talk
-            if want in ("answer", "data", "reset"):
+            if want in CONDITIONS:
                 walked.add((where, want, want in holds))
                 want = "ok" if want in holds else "err"
             assert judge(m, sample(name, sid, role)) == want, (name, column, talk)

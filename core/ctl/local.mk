@@ -1,6 +1,9 @@
 # Configuration, control, and the two mains.
 core_sources += \
 	%D%/agent_config.c \
+	%D%/agent_main.c \
+	%D%/agent_options.c %D%/agent_options.h \
+	%D%/agent_report.c %D%/agent_report.h \
 	%D%/confd.c %D%/confd.h \
 	%D%/config.h \
 	%D%/grammar.c %D%/grammar.h \

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The command line of adit. Main thread. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/agent_options.h"
+#include "util/units.h"
+
+const char agent_options_help[] =
+	"usage: adit tcp TARGET [--port N] [--name NAME] [options]\n"
+	"                                publish one service: \"22\" is this host's port 22,\n"
+	"                                \"db:5432\" another host's\n"
+	"       adit run [-c FILE] [options]\n"
+	"                                publish the tunnels of the configuration file\n"
+	"       adit run --local HOST:PORT [--port N] [--name NAME] [options]\n"
+	"                                the same as adit tcp\n"
+	"\n"
+	"  -p, --port N            the public port to ask for; else the server picks one\n"
+	"  -n, --name NAME         the tunnel's name\n"
+	"  -s, --server HOST:PORT  the server; also tcp://HOST:PORT\n"
+	"  -t, --token-file FILE   the token that 'aditd issue' made\n"
+	"  -c, --config FILE       default ~/.config/adit/adit.conf, then " ADIT_SYSCONFDIR
+	"/adit/adit.conf\n"
+	"      --agent NAME        this agent's name; default the host's\n"
+	"      --no-reconnect      stop when the link is lost\n"
+	"      --max-attempts N    give up after N failed attempts in a row; 0 is never\n"
+	"      --allow-plain       allow a link that others can read\n"
+	"      --plugin-dir DIR    where plugins are\n"
+	"      --log-level LEVEL   error, warn, info or debug; to stderr\n"
+	"      --log-format FORM   text or json\n"
+	"  -q, --quiet             print nothing on stdout\n"
+	"  -h, --help              this text\n"
+	"  -V, --version           the version\n"
+	"\n"
+	"Exit status: 0 stopped by a signal, 1 failed, 2 wrong usage, 69 server unreachable,\n"
+	"77 login refused, 78 wrong configuration. See adit(1).\n";
+
+enum {
+	OPT_LOCAL = 256,
+	OPT_AGENT,
+	OPT_NO_RECONNECT,
+	OPT_MAX_ATTEMPTS,
+	OPT_ALLOW_PLAIN,
+	OPT_PLUGIN_DIR,
+	OPT_LOG_LEVEL,
+	OPT_LOG_FORMAT,
+	OPT_TOKEN,
+};
+
+static const struct option long_options[] = {
+	{"port", required_argument, NULL, 'p'},
+	{"name", required_argument, NULL, 'n'},
+	{"server", required_argument, NULL, 's'},
+	{"token-file", required_argument, NULL, 't'},
+	{"token", optional_argument, NULL, OPT_TOKEN},
+	{"config", required_argument, NULL, 'c'},
+	{"local", required_argument, NULL, OPT_LOCAL},
+	{"agent", required_argument, NULL, OPT_AGENT},
+	{"no-reconnect", no_argument, NULL, OPT_NO_RECONNECT},
+	{"max-attempts", required_argument, NULL, OPT_MAX_ATTEMPTS},
+	{"allow-plain", no_argument, NULL, OPT_ALLOW_PLAIN},
+	{"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR},
+	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+static int
+take_attempts(struct agent_request *r, struct err *e)
+{
+	size_t n = strlen(optarg);
+
+	if (n == 0 || n > 7 || strspn(optarg, "0123456789") != n)
+		return err_set(e, "--max-attempts: expected a number, found '%s'", optarg);
+	r->max_attempts = strtol(optarg, NULL, 10);
+	return 0;
+}
+
+static int
+take_format(struct agent_options *o, struct err *e)
+{
+	o->has_format = true;
+	if (strcmp(optarg, "text") == 0)
+		o->format = LOG_TEXT;
+	else if (strcmp(optarg, "json") == 0)
+		o->format = LOG_JSON;
+	else
+		return err_set(e, "--log-format: expected text or json, found '%s'", optarg);
+	return 0;
+}
+
+static int
+take_level(struct agent_options *o, struct err *e)
+{
+	o->has_level = true;
+	if (log_level_parse(optarg, &o->level) < 0)
+		return err_set(e, "--log-level: expected error, warn, info or debug, found '%s'",
+			optarg);
+	return 0;
+}
+
+/* Options with a text only. */
+static const char **
+text_of(int opt, struct agent_request *r)
+{
+	switch (opt) {
+	case 'p':
+		return &r->port;
+	case 'n':
+		return &r->tunnel;
+	case 's':
+		return &r->server;
+	case 't':
+		return &r->token_file;
+	case 'c':
+		return &r->file;
+	case OPT_LOCAL:
+		return &r->target;
+	case OPT_AGENT:
+		return &r->agent;
+	case OPT_PLUGIN_DIR:
+		return &r->plugin_dir;
+	default:
+		return NULL;
+	}
+}
+
+static int
+take_option(int opt, struct agent_options *o, struct err *e)
+{
+	const char **text = text_of(opt, &o->request);
+
+	if (text != NULL) {
+		*text = optarg;
+		return 0;
+	}
+	switch (opt) {
+	case 'h':
+		o->action = AGENT_HELP;
+		return 0;
+	case 'V':
+		o->action = AGENT_VERSION;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	case OPT_NO_RECONNECT:
+		o->request.no_reconnect = true;
+		return 0;
+	case OPT_ALLOW_PLAIN:
+		o->request.allow_plain = true;
+		return 0;
+	case OPT_MAX_ATTEMPTS:
+		return take_attempts(&o->request, e);
+	case OPT_LOG_LEVEL:
+		return take_level(o, e);
+	case OPT_LOG_FORMAT:
+		return take_format(o, e);
+	default: /* OPT_TOKEN */
+		return err_set(e,
+			"--token is refused: every user of this host could read the token in the "
+			"list of processes; write it to a file (mode 0600) and give --token-file "
+			"FILE");
+	}
+}
+
+static int
+take_tcp(int argc, char **argv, struct agent_options *o, struct err *e)
+{
+	if (o->request.target != NULL)
+		return err_set(e, "--local belongs to run; adit tcp takes TARGET");
+	if (argc != 2)
+		return err_set(e, "tcp needs one target: adit tcp 22, or adit tcp HOST:PORT");
+	o->request.target = argv[1];
+	return 0;
+}
+
+static int
+take_run(int argc, char **argv, struct agent_options *o, struct err *e)
+{
+	if (argc != 1)
+		return err_set(e, "unexpected '%s'; a target is given by --local", argv[1]);
+	if (o->request.target == NULL && o->request.port != NULL)
+		return err_set(e, "--port needs --local; the tunnels of a file have their own");
+	if (o->request.target == NULL && o->request.tunnel != NULL)
+		return err_set(e,
+			"--name needs --local; the tunnels of a file have their own (the agent's "
+			"name is --agent)");
+	return 0;
+}
+
+static int
+take_command(int argc, char **argv, struct agent_options *o, struct err *e)
+{
+	static const char *const commands[] = {"tcp", "run", NULL};
+	const char *near;
+
+	if (argc == 0)
+		return err_set(e, "a command is missing: tcp or run");
+	if (strcmp(argv[0], "tcp") == 0)
+		return take_tcp(argc, argv, o, e);
+	if (strcmp(argv[0], "run") == 0)
+		return take_run(argc, argv, o, e);
+	near = units_nearest(argv[0], commands);
+	if (near != NULL)
+		return err_set(e, "no command '%s'; did you mean '%s'?", argv[0], near);
+	return err_set(e, "no command '%s'; there are tcp and run", argv[0]);
+}
+
+/* What getopt_long() did not like; word is where it stopped. */
+static int
+fail_option(int opt, const char *word, struct err *e)
+{
+	if (opt == ':')
+		return err_set(e, "%s needs a value", word);
+	if (optopt >= OPT_LOCAL || (optopt != 0 && strncmp(word, "--", 2) == 0))
+		return err_set(e, "%s: takes no value", word);
+	if (optopt != 0)
+		return err_set(e, "unknown option '-%c'", optopt);
+	return err_set(e, "unknown option '%s'", word);
+}
+
+int
+agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err *e)
+{
+	struct agent_options o = {.request = {.max_attempts = -1}};
+	int opt, rc = 0;
+
+	optind = 0; /* so that a program which embeds this may call it twice */
+	opterr = 0;
+	while (rc == 0 && (opt = getopt_long(argc, argv, ":p:n:s:t:c:qhV", long_options, NULL)) != -1) {
+		if (opt == ':' || opt == '?')
+			rc = fail_option(opt, argv[optind - 1], e);
+		else
+			rc = take_option(opt, &o, e);
+	}
+	if (rc == 0 && o.action == AGENT_RUN)
+		rc = take_command(argc - optind, argv + optind, &o, e);
+	if (rc == 0)
+		*o_r = o;
+	return rc;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The command line of adit. Main thread. */
+
+#ifndef ADIT_CTL_AGENT_OPTIONS_H
+#define ADIT_CTL_AGENT_OPTIONS_H
+
+#include "ctl/config.h"
+#include "util/err.h"
+#include "util/log.h"
+
+enum agent_action { AGENT_RUN, AGENT_HELP, AGENT_VERSION };
+
+struct agent_options {
+	enum agent_action action;
+	struct agent_request request;
+	bool quiet;
+	bool has_level, has_format;
+	enum log_level level;
+	enum log_format format;
+};
+
+/* 0, or -EINVAL with e set. The texts are argv's. */
+int agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err *e);
+
+extern const char agent_options_help[];
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* What adit says to the person at the terminal. The block comes when every tunnel has its answer, and
+ * again only when an address is another one than before. Everything is flushed at once: stdout may
+ * be a pipe. Main thread. */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/agent_report.h"
+#include "util/compiler.h"
+#include "util/log.h"
+#include "util/units.h"
+
+enum answer { ANSWER_NONE, ANSWER_UP, ANSWER_FAILED };
+
+struct report_tunnel {
+	enum answer answer;
+	char text[320];   /* its public address, or why it has none */
+	char before[320]; /* the address of the last block */
+};
+
+void
+report_init(struct report *r, FILE *out, const struct agent_conf *conf)
+{
+	*r = (struct report){.out = out, .conf = conf};
+	r->tunnel = xcalloc(conf->n_tunnels + 1, sizeof(*r->tunnel));
+}
+
+void
+report_fini(struct report *r)
+{
+	free(r->tunnel);
+	r->tunnel = NULL;
+}
+
+/* One line. Texts of the server come escaped. */
+static void ATTR_PRINTF(2, 3)
+say(struct report *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r->out == NULL)
+		return;
+	va_start(ap, fmt);
+	vfprintf(r->out, fmt, ap);
+	va_end(ap);
+	fputc('\n', r->out);
+	fflush(r->out);
+}
+
+/* --- the block --- */
+
+static void
+widths(const struct report *r, int *name_r, int *address_r)
+{
+	*name_r = *address_r = 0;
+	for (size_t i = 0; i < r->conf->n_tunnels; i++) {
+		*name_r = MAX(*name_r, (int)strlen(r->conf->tunnels[i].name));
+		if (r->tunnel[i].answer == ANSWER_UP)
+			*address_r = MAX(*address_r, (int)strlen(r->tunnel[i].text));
+	}
+}
+
+static void
+say_block(struct report *r)
+{
+	int name, address;
+
+	widths(r, &name, &address);
+	say(r, "\nPublished at %s as agent %s, account %s:\n", r->conf->server, r->conf->name,
+		r->account);
+	for (size_t i = 0; i < r->conf->n_tunnels; i++) {
+		const struct tunnel_conf *t = &r->conf->tunnels[i];
+
+		if (r->tunnel[i].answer == ANSWER_UP)
+			say(r, "  %-*s  %-*s -> %s", name, t->name, address, r->tunnel[i].text,
+				t->target);
+		else
+			say(r, "  %-*s  not published: %s", name, t->name, r->tunnel[i].text);
+	}
+	say(r, "%s", "");
+}
+
+/* All tunnels have their answers. */
+static void
+say_settled(struct report *r)
+{
+	if (r->shown && !r->changed) {
+		say(r, "all tunnels are back at their addresses");
+		return;
+	}
+	say_block(r);
+	for (size_t i = 0; i < r->conf->n_tunnels; i++)
+		snprintf(r->tunnel[i].before, sizeof(r->tunnel[i].before), "%s",
+			r->tunnel[i].answer == ANSWER_UP ? r->tunnel[i].text : "");
+	r->shown = true;
+	r->changed = false;
+}
+
+static bool
+is_settled(const struct report *r)
+{
+	for (size_t i = 0; i < r->conf->n_tunnels; i++)
+		if (r->tunnel[i].answer == ANSWER_NONE)
+			return false;
+	return true;
+}
+
+/* --- events --- */
+
+static void
+on_answer(struct report *r, const struct agent_event *ev, enum answer answer)
+{
+	struct report_tunnel *t;
+	size_t i = (size_t)(ev->tunnel - r->conf->tunnels);
+	bool was_settled = is_settled(r);
+
+	must(i < r->conf->n_tunnels);
+	t = &r->tunnel[i];
+	t->answer = answer;
+	log_safe(t->text, sizeof(t->text), ev->text, strlen(ev->text));
+	if (strcmp(t->before, answer == ANSWER_UP ? t->text : "") != 0)
+		r->changed = true;
+	if (answer == ANSWER_FAILED && (was_settled || ev->kind == AGENT_TUNNEL_GONE))
+		say(r, "tunnel %s is gone: %s", ev->tunnel->name, t->text);
+	else if (is_settled(r))
+		say_settled(r);
+}
+
+static void
+on_connected(struct report *r, const char *account)
+{
+	r->connected = true;
+	log_safe(r->account, sizeof(r->account), account, strlen(account));
+	for (size_t i = 0; i < r->conf->n_tunnels; i++)
+		r->tunnel[i].answer = ANSWER_NONE;
+	say(r, "connected to %s", r->conf->server);
+}
+
+static void
+on_lost(struct report *r, const struct agent_event *ev, const char *text)
+{
+	char retry[40];
+
+	say(r, "%s: %s; trying again in %s", r->connected ? "connection lost" : "not connected", text,
+		units_ms_human(MAX(ev->retry_ms, 0), retry, sizeof(retry)));
+	r->connected = false;
+}
+
+void
+report_event(struct report *r, const struct agent_event *ev)
+{
+	char text[sizeof(ev->text)];
+
+	log_safe(text, sizeof(text), ev->text, strlen(ev->text));
+	switch (ev->kind) {
+	case AGENT_CONNECTING:
+		if (ev->attempt > 1)
+			say(r, "connecting to %s (attempt %u)", r->conf->server, ev->attempt);
+		else
+			say(r, "connecting to %s", r->conf->server);
+		break;
+	case AGENT_CONNECTED:
+		on_connected(r, ev->text);
+		break;
+	case AGENT_TUNNEL_UP:
+		on_answer(r, ev, ANSWER_UP);
+		break;
+	case AGENT_TUNNEL_FAILED:
+	case AGENT_TUNNEL_GONE:
+		on_answer(r, ev, ANSWER_FAILED);
+		break;
+	case AGENT_LOST:
+		on_lost(r, ev, text);
+		break;
+	case AGENT_STOPPED:
+		say(r, "stopped%s%s", text[0] != '\0' ? ": " : "", text);
+		break;
+	}
+}
+
+/* --- the summary --- */
+
+const char *
+report_us(int64_t us, char *buf, size_t cap)
+{
+	if (us < 1000)
+		snprintf(buf, cap, "%" PRId64 " us", us);
+	else if (us < 10000)
+		snprintf(buf, cap, "%" PRId64 ".%" PRId64 " ms", us / 1000, us % 1000 / 100);
+	else if (us < 10000000)
+		snprintf(buf, cap, "%" PRId64 " ms", us / 1000);
+	else
+		snprintf(buf, cap, "%" PRId64 " s", us / 1000000);
+	return buf;
+}
+
+/* "average 45 ms, least 3 ms, most 210 ms". */
+static void
+say_latency(struct report *r, const char *what, uint64_t n, int64_t sum, int64_t min, int64_t max)
+{
+	char a[32], b[32], c[32];
+
+	if (n == 0)
+		return;
+	say(r, "  %-18s average %s, least %s, most %s", what,
+		report_us(sum / (int64_t)n, a, sizeof(a)), report_us(min, b, sizeof(b)),
+		report_us(max, c, sizeof(c)));
+}
+
+static void
+say_http(struct report *r, const struct agent_totals *t)
+{
+	static const char *const name[] = {"no answer", "1xx", "2xx", "3xx", "4xx", "5xx"};
+	char text[200] = "";
+	size_t at = 0;
+
+	if (t->http_requests == 0)
+		return;
+	for (size_t k = 1; k <= ARRAY_LEN(name) && at < sizeof(text); k++) {
+		size_t i = k % ARRAY_LEN(name); /* "no answer" comes last */
+
+		if (t->http_status[i] > 0)
+			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %" PRIu64,
+				at > 0 ? ", " : " (", name[i], t->http_status[i]);
+	}
+	say(r, "  %-18s %" PRIu64 "%s%s", "HTTP requests", t->http_requests, text,
+		at > 0 ? ")" : "");
+	say_latency(r, "HTTP latency", t->http_timed, t->http_sum_us, t->http_min_us, t->http_max_us);
+}
+
+static void
+say_link(struct report *r, const struct agent_totals *t)
+{
+	char rtt[32], least[32];
+
+	say_latency(r, "target latency", t->dials, t->dial_sum_us, t->dial_min_us, t->dial_max_us);
+	if (t->rtt_us > 0)
+		say(r, "  %-18s %s, least %s", "link round trip",
+			report_us(t->rtt_us, rtt, sizeof(rtt)),
+			report_us(t->rtt_min_us, least, sizeof(least)));
+}
+
+void
+report_summary(struct report *r, const struct agent_totals *t, int64_t uptime_ms)
+{
+	char buf[40];
+
+	say(r, "\nSummary");
+	say(r, "  %-18s %s", "uptime", units_ms_human(uptime_ms, buf, sizeof(buf)));
+	say(r, "  %-18s %" PRIu64 " (%" PRIu64 " lost)", "connections", t->connects,
+		t->disconnects);
+	say(r,
+		"  %-18s %" PRIu64 " (%" PRIu64 " refused, %" PRIu64 " reset, %" PRIu64
+		" still open)",
+		"streams", t->streams, t->streams_refused, t->streams_reset, t->streams_open);
+	say(r, "  %-18s %s", "to targets", units_size_human(t->to_target_bytes, buf, sizeof(buf)));
+	say(r, "  %-18s %s", "to clients", units_size_human(t->to_client_bytes, buf, sizeof(buf)));
+	say_http(r, t);
+	say_link(r, t);
+}

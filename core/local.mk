@@ -18,7 +18,7 @@ if HAVE_SERVER_MAIN
 sbin_PROGRAMS += aditd
 aditd_SOURCES = %D%/aditd.c
 aditd_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-aditd_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
+aditd_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS) -Wl,--unresolved-symbols=ignore-in-shared-libs
 aditd_LDADD = libadit.la
 endif
 
@@ -26,6 +26,6 @@ if HAVE_AGENT_MAIN
 bin_PROGRAMS += adit
 adit_SOURCES = %D%/adit.c
 adit_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-adit_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
+adit_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS) -Wl,--unresolved-symbols=ignore-in-shared-libs
 adit_LDADD = libadit.la
 endif

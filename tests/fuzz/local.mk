@@ -5,9 +5,9 @@
 #   %C%_fuzz_name_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 #   %C%_fuzz_name_LDADD = $(unit_libs)
 fuzz_targets =
+EXTRA_DIST += %D%/replay.c
 if ENABLE_FUZZING
 fuzz_main =
-EXTRA_DIST += %D%/replay.c
 else
 fuzz_main = %D%/replay.c
 endif

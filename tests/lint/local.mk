@@ -1,5 +1,6 @@
 # What is said of the source itself: layers, headers, sizes, words; of what was built: exported names.
 lint_tests = \
+	%D%/dist.sh \
 	%D%/headers.sh \
 	%D%/layers.sh \
 	%D%/shell.sh \

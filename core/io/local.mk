@@ -1,12 +1,12 @@
 # Workers and connections: the only folder that includes ev.h.
 core_sources += \
-	%D%/conn.h \
+	%D%/conn.c %D%/conn.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/mbox.c %D%/mbox.h \
 	%D%/offload.c %D%/offload.h \
 	%D%/resolve.c %D%/resolve.h \
 	%D%/signals.c %D%/signals.h \
-	%D%/sock.h \
+	%D%/sock.c %D%/sock.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/timer.c \
 	%D%/worker.c %D%/worker.h

@@ -354,11 +354,16 @@ wr_blob(struct wr *w, struct text t, size_t length_bytes)
 	wr_bytes(w, t.p, t.n);
 }
 
-/* A text for people is cut rather than refused. */
+/* A text for people is cut, and control characters are replaced, rather than refused: it may come
+ * from a plugin or the system, and the peer would take it for an attack. */
 static void
-wr_text8(struct wr *w, struct text t)
+wr_text(struct wr *w, struct text t, size_t length_bytes)
 {
-	wr_blob(w, (struct text){t.p, MIN(t.n, MSG_TEXT_MAX)}, 1);
+	size_t n = MIN(t.n, MSG_TEXT_MAX);
+
+	wr_uint(w, n, length_bytes);
+	for (size_t i = 0; i < n; i++)
+		wr_u8(w, (uint8_t)t.p[i] < 0x20 || t.p[i] == 0x7f ? '?' : (uint8_t)t.p[i]);
 }
 
 static size_t
@@ -382,7 +387,7 @@ msg_hello_encode(uint8_t *p, size_t cap, const struct msg_hello *m)
 	wr_u32(&w, m->stream_window);
 	wr_u32(&w, m->session_window);
 	wr_bytes(&w, m->nonce, MSG_NONCE);
-	wr_text8(&w, m->software);
+	wr_text(&w, m->software, 1);
 	return wr_done(&w);
 }
 
@@ -426,7 +431,7 @@ msg_auth_fail_encode(uint8_t *p, size_t cap, const struct msg_auth_fail *m)
 
 	wr_u16(&w, m->code);
 	wr_u32(&w, m->retry_after_ms);
-	wr_text8(&w, m->text);
+	wr_text(&w, m->text, 1);
 	return wr_done(&w);
 }
 
@@ -464,7 +469,7 @@ msg_bind_fail_encode(uint8_t *p, size_t cap, const struct msg_bind_fail *m)
 
 	wr_u32(&w, m->tunnel);
 	wr_u16(&w, m->code);
-	wr_blob(&w, m->text, 2);
+	wr_text(&w, m->text, 2);
 	return wr_done(&w);
 }
 
@@ -486,7 +491,7 @@ msg_end_encode(uint8_t *p, size_t cap, const struct msg_end *m)
 	struct wr w = wr_init(p, cap);
 
 	wr_u16(&w, m->code);
-	wr_text8(&w, m->text);
+	wr_text(&w, m->text, 1);
 	return wr_done(&w);
 }
 
@@ -498,6 +503,6 @@ msg_goaway_encode(uint8_t *p, size_t cap, const struct msg_goaway *m)
 	wr_u16(&w, m->code);
 	wr_u32(&w, m->retry_after_ms);
 	wr_u32(&w, m->last);
-	wr_text8(&w, m->text);
+	wr_text(&w, m->text, 1);
 	return wr_done(&w);
 }

@@ -40,7 +40,8 @@ mux_over(const struct mux *m)
 void
 mux_wake(struct mux *m)
 {
-	m->ops->wake(m);
+	if (!mux_over(m)) /* nothing comes after closed() */
+		m->ops->wake(m);
 }
 
 static void
@@ -167,6 +168,7 @@ mux_drain(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text)
 		return;
 	}
 	send_goaway(m, code, retry_ms, text);
+	m->leaving = true;
 	mux_move(m, SESSION_DRAINING);
 }
 
@@ -250,12 +252,12 @@ mux_tick(struct mux *m, struct mono now)
 			mux_fail(m, CODE_TIMEOUT, "login took too long");
 		return;
 	}
-	expire_opening(m);
-	if (reached(now, list_deadline(&m->zombies, MUX_ZOMBIE_MS))) {
-		mux_fail(m, CODE_PROTOCOL, "a reset stream was never ended by the peer");
+	tick_silence(m); /* first: after a long sleep of this machine, silence is what is wrong */
+	if (mux_over(m))
 		return;
-	}
-	tick_silence(m);
+	expire_opening(m);
+	if (reached(now, list_deadline(&m->zombies, MUX_ZOMBIE_MS)))
+		mux_fail(m, CODE_PROTOCOL, "a reset stream was never ended by the peer");
 }
 
 /* ---- Login and tunnels -------------------------------------------------------------------------*/

@@ -33,6 +33,7 @@
 #define MUX_ACK_EVERY 262144u /* bytes received after which ACK is due */
 #define MUX_PONGS 16u
 #define MUX_GLITCHES 100u
+#define MUX_CHALLENGES 8u
 #define MUX_ZOMBIE_MS 30000  /* for the peer's end after our RESET */
 #define MUX_OUTPUT_MIN 32768u
 #define MUX_CTL_MAX 262144u  /* queued control bytes (BIND answers and the like); more: close */
@@ -142,6 +143,7 @@ struct mux {
 	uint64_t pongs[MUX_PONGS];
 	unsigned n_pongs;
 	bool ack_due, blocked_due, blocked_said, flush_credit;
+	bool leaving; /* it is we who drain */
 	struct list due, ready, parked, opening, zombies;
 	/* streams */
 	struct idmap streams;
@@ -150,7 +152,7 @@ struct mux {
 	uint64_t tx_over, tx_session_credit; /* sum above floors; credit for stream 0 */
 	uint64_t rx_over, rx_grown;
 	/* limits */
-	unsigned glitches;
+	unsigned glitches, challenges;
 	double pings;        /* token bucket */
 	struct mono pings_at;
 	uint64_t frames_in;

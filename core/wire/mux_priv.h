@@ -33,7 +33,8 @@ void stream_tell(struct mux_stream *st, uint16_t code, struct text text);
 /* Frees the stream if it is over for both sides; st may be gone afterwards. */
 bool stream_settle(struct mux_stream *st);
 void stream_drop(struct mux_stream *st); /* gone() and free, whatever its state */
-void stream_ended(struct mux_stream *st); /* CLOSING, and on the list of those we wait for */
+void stream_ended(struct mux_stream *st);     /* CLOSING; no answer is waited for any more */
+void stream_await_end(struct mux_stream *st); /* our RESET has left: the peer's end is due */
 /* Bytes that may be sent now by credit of the stream, and by credit of the session. */
 uint64_t stream_credit(const struct mux_stream *st);
 uint64_t session_credit(const struct mux_stream *st);
@@ -43,8 +44,10 @@ bool stream_receives(struct mux_stream *st, uint32_t n);
 void stream_got_credit(struct mux_stream *st, uint32_t n);
 void session_got_credit(struct mux *m);
 void stream_peer_blocked(struct mux_stream *st);
-/* How much CREDIT is owed now; 0 when it is not yet due. */
-uint32_t stream_owes(const struct mux_stream *st);
+/* CREDIT is due now. */
+bool stream_owes(const struct mux_stream *st);
+/* Takes all that can be given into the sums; returns how much, for CREDIT. */
+uint32_t stream_gives(struct mux_stream *st);
 void stream_flush_credit(struct mux *m);
 
 #endif

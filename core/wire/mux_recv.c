@@ -87,6 +87,8 @@ on_auth_data(struct mux *m, const uint8_t *p, size_t n)
 		m->login = LOGIN_WAIT;
 		m->ops->answer(m, data);
 	} else {
+		if (++m->challenges > MUX_CHALLENGES)
+			return "too many challenges";
 		m->login = LOGIN_AUTH;
 		m->ops->challenge(m, data);
 	}
@@ -171,7 +173,8 @@ on_ack(struct mux *m, const uint8_t *p, size_t n)
 
 	if (bad != NULL)
 		return bad;
-	if (seq > m->tx_total - m->tx_base || seq < m->tx_acked)
+	/* The base can be ahead of what was sent: AUTH is queued, and AUTH_OK comes at once. */
+	if (m->tx_base + seq > m->tx_total || seq > m->tx_total || seq < m->tx_acked)
 		return "ACK of bytes that were not sent, or below an earlier one";
 	m->tx_acked = seq;
 	return NULL;
@@ -256,7 +259,7 @@ on_open(struct mux *m, const uint8_t *p, size_t n)
 	if (m->state == SESSION_BOUND)
 		mux_move(m, SESSION_FORWARDING);
 	st = stream_new(m, m->f.stream, o.tunnel);
-	if (m->state == SESSION_DRAINING)
+	if (m->leaving)
 		mux_open_fail(st, CODE_LEAVING, "the agent leaves");
 	else if (m->n_streams > m->conf.max_streams)
 		mux_open_fail(st, CODE_LIMIT, "the agent has no room for another stream");
@@ -419,7 +422,7 @@ judge(struct mux *m)
 {
 	struct mux_stream *st = find(m);
 	enum rule r = session_rule(m->conf.role, m->state, m->login, m->f.type);
-	enum stream_state state = st != NULL ? st->state : STREAM_IDLE;
+	enum stream_state state = STREAM_IDLE;
 
 	if (frame_known(m->f.type) && m->f.stream == 0 && (r == RULE_STREAM || r == RULE_OK))
 		return RULE_OK; /* of the session: frame_check() has seen to it that it may be */
@@ -427,7 +430,9 @@ judge(struct mux *m)
 		return RULE_ERR; /* CREDIT or BLOCKED before there are streams */
 	if (r != RULE_STREAM)
 		return r;
-	if (st == NULL && m->f.stream <= m->last_id)
+	if (st != NULL)
+		state = st->send_open ? STREAM_IDLE : st->state; /* unsent: the peer only guesses */
+	else if (m->f.stream <= m->last_id)
 		state = STREAM_CLOSED;
 	r = stream_rule(m->conf.role, state, st != NULL && st->rx_end != END_OPEN, m->f.type);
 	if (r == RULE_ANSWER)
@@ -471,11 +476,12 @@ begin_frame(struct mux *m)
 	case RULE_OK:
 		return m->f.type == FRAME_DATA ? begin_data(m) : 0;
 	case RULE_GLITCH:
+		m->skip = true;
 		glitch(m);
-		/* fall through */
+		return mux_over(m) ? -EPROTO : 0;
 	case RULE_SKIP:
 		m->skip = true;
-		return mux_over(m) ? -EPROTO : 0;
+		return 0;
 	default:
 		protocol_error(m, "illegal frame");
 		return -EPROTO;
@@ -488,10 +494,17 @@ end_frame(struct mux *m)
 	m->head_n = 0;
 	free(m->ctl_in);
 	m->ctl_in = NULL;
-	if (mux_alive(m) && m->rx_total - m->rx_base - m->rx_acked >= MUX_ACK_EVERY) {
-		m->ack_due = true;
-		mux_wake(m);
-	}
+}
+
+/* Numbers n bytes that came. A long DATA frame is acknowledged on its way, too. */
+static void
+count(struct mux *m, size_t n)
+{
+	m->rx_total += n;
+	if (m->ack_due || !mux_alive(m) || m->rx_total - m->rx_base - m->rx_acked < MUX_ACK_EVERY)
+		return;
+	m->ack_due = true;
+	mux_wake(m);
 }
 
 /* A control payload: used where it lies if all of it is there, else collected. Returns how many
@@ -502,7 +515,7 @@ take_control(struct mux *m, const uint8_t *p, size_t n)
 	size_t take = MIN(n, m->left), had = m->f.len - m->left;
 	const char *bad;
 
-	m->rx_total += take;
+	count(m, take);
 	m->left -= (uint32_t)take;
 	if (take < m->f.len) {
 		if (m->ctl_in == NULL)
@@ -525,7 +538,7 @@ take_data(struct mux *m, const uint8_t *p, size_t n)
 {
 	size_t take = MIN(n, m->left);
 
-	m->rx_total += take;
+	count(m, take);
 	m->left -= (uint32_t)take;
 	if (m->data_st != NULL && m->data_st->tx_end != END_RESET && take > 0)
 		m->ops->data(m, m->data_st, p, take);
@@ -541,7 +554,7 @@ take_header(struct mux *m, const uint8_t *p, size_t n)
 
 	memcpy(m->head + m->head_n, p, take);
 	m->head_n += take;
-	m->rx_total += take;
+	count(m, take);
 	return take;
 }
 

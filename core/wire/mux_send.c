@@ -15,6 +15,7 @@
 #include "util/cursor.h"
 #include "wire/mux_priv.h"
 
+#define SESSION_CONTROL_MAX 320u /* ACK, all PONGs, PING and BLOCKED together */
 #define STREAM_CONTROL_MAX 700u /* OPEN, OPEN_OK, CREDIT, BLOCKED and an end of one stream together */
 #define DATA_ROOM_MIN 16384u    /* with less room than this no DATA frame is begun */
 #define QUANTUM 65536
@@ -81,6 +82,8 @@ rx_seq(const struct mux *m)
 static void
 output_session(struct mux *m, struct wr *w)
 {
+	if (wr_room(w) < SESSION_CONTROL_MAX)
+		return;
 	if (m->ack_due || (m->n_pongs > 0 && rx_seq(m) > m->rx_acked)) {
 		put_u64(w, FRAME_ACK, 0, rx_seq(m));
 		m->rx_acked = rx_seq(m);
@@ -115,18 +118,11 @@ put_open(struct mux_stream *st, struct wr *w)
 static void
 put_credit(struct mux_stream *st, struct wr *w)
 {
-	uint64_t owed = st->rx_used + st->rx_grown - st->rx_credit;
-	struct mux *m = st->m;
+	uint32_t n = stream_gives(st);
 
 	st->send_credit = false;
-	if (owed == 0 || st->rx_end != END_OPEN || st->tx_end == END_RESET)
-		return;
-	owed = MIN(owed, UINT32_MAX);
-	put_u32(w, FRAME_CREDIT, st->id, (uint32_t)owed);
-	/* rx_over is made of rx_got and rx_credit: take the old part out, put the new one in. */
-	m->rx_over -= st->rx_got > st->rx_credit + MUX_FLOOR ? st->rx_got - st->rx_credit - MUX_FLOOR : 0;
-	st->rx_credit += owed;
-	m->rx_over += st->rx_got > st->rx_credit + MUX_FLOOR ? st->rx_got - st->rx_credit - MUX_FLOOR : 0;
+	if (n > 0)
+		put_u32(w, FRAME_CREDIT, st->id, n);
 }
 
 static void
@@ -139,6 +135,7 @@ put_end(struct mux_stream *st, struct wr *w)
 	put_frame(w, st->refused ? FRAME_OPEN_FAIL : FRAME_RESET, st->id, (uint32_t)n);
 	wr_bytes(w, p, n);
 	st->send_end = false;
+	stream_await_end(st);
 }
 
 /* All that one stream has to say besides DATA. It may be gone afterwards. */
@@ -243,6 +240,8 @@ output_frame(struct mux_stream *st, struct wr *w)
 	max = MIN(max, (size_t)st->deficit);
 	max = (size_t)MIN((uint64_t)max, MIN(own, shared));
 	n = m->ops->pull(m, st, w->p + FRAME_HEADER, max);
+	if (st->tx_end != END_OPEN || mux_over(m)) /* the owner has ended it meanwhile */
+		return;
 	if (n == -EAGAIN) {
 		st->deficit = 0;
 	} else if (n < 0) {

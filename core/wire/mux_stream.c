@@ -115,10 +115,13 @@ stream_drop(struct mux_stream *st)
 bool
 stream_settle(struct mux_stream *st)
 {
+	struct mux *m = st->m;
+
 	if (st->tx_end == END_OPEN || st->send_end || st->rx_end == END_OPEN)
 		return false;
 	stream_move(st, STREAM_CLOSED);
 	stream_drop(st);
+	session_got_credit(m); /* what it had outstanding is free for others */
 	return true;
 }
 
@@ -130,10 +133,16 @@ stream_ended(struct mux_stream *st)
 	if (st->rx_end == END_OPEN && st->tx_end != END_RESET)
 		return; /* a client that has ended its direction still waits for its target */
 	list_remove(&st->wait);
-	if (st->rx_end == END_OPEN) {
-		st->since = st->m->now;
-		list_push(&st->m->zombies, &st->wait);
-	}
+}
+
+void
+stream_await_end(struct mux_stream *st)
+{
+	if (st->rx_end != END_OPEN)
+		return;
+	st->since = st->m->now;
+	list_remove(&st->wait);
+	list_push(&st->m->zombies, &st->wait);
 }
 
 /* ---- Sending: what we may --------------------------------------------------------------------- */
@@ -211,12 +220,17 @@ stream_receives(struct mux_stream *st, uint32_t n)
 {
 	struct mux *m = st->m;
 	uint64_t limit = (uint64_t)m->conf.stream_window + st->rx_credit;
+	bool plenty = m->rx_over <= m->conf.session_window / 2;
 
 	if (st->rx_got + n > limit)
 		return false;
 	m->rx_over -= above_floor(st->rx_got, st->rx_credit);
 	st->rx_got += n;
 	m->rx_over += above_floor(st->rx_got, st->rx_credit);
+	if (plenty && m->rx_over > m->conf.session_window / 2) {
+		m->flush_credit = true; /* from here on every consumed byte is returned */
+		mux_wake(m);
+	}
 	return m->rx_over <= m->conf.session_window;
 }
 
@@ -226,18 +240,38 @@ window_of(const struct mux_stream *st)
 	return st->m->conf.stream_window + st->rx_grown;
 }
 
-uint32_t
+/* What CREDIT could give. Behind FIN the sender needs none, but the session gets its share back as
+ * long as the stream counts above its floor. */
+static uint64_t
+owed(const struct mux_stream *st)
+{
+	if (st->rx_end == END_RESET || st->tx_end == END_RESET)
+		return 0;
+	if (st->rx_end == END_FIN && above_floor(st->rx_got, st->rx_credit) == 0)
+		return 0;
+	return st->rx_used + st->rx_grown - st->rx_credit;
+}
+
+bool
 stream_owes(const struct mux_stream *st)
 {
 	const struct mux *m = st->m;
-	uint64_t owed = st->rx_used + st->rx_grown - st->rx_credit;
 	bool hurry = m->flush_credit || m->rx_over > m->conf.session_window / 2;
+	uint64_t n = owed(st);
 
-	if (st->rx_end != END_OPEN || st->tx_end == END_RESET)
-		return 0;
-	if (owed == 0 || (!hurry && owed < window_of(st) / 2))
-		return 0;
-	return (uint32_t)MIN(owed, UINT32_MAX);
+	return n > 0 && (hurry || n >= window_of(st) / 2);
+}
+
+uint32_t
+stream_gives(struct mux_stream *st)
+{
+	uint32_t n = (uint32_t)MIN(owed(st), UINT32_MAX);
+	struct mux *m = st->m;
+
+	m->rx_over -= above_floor(st->rx_got, st->rx_credit);
+	st->rx_credit += n;
+	m->rx_over += above_floor(st->rx_got, st->rx_credit);
+	return n;
 }
 
 void
@@ -245,7 +279,9 @@ mux_consumed(struct mux_stream *st, size_t n)
 {
 	st->rx_used += n;
 	must(st->rx_used <= st->rx_got);
-	if (!st->send_credit && stream_owes(st) > 0) {
+	if (mux_over(st->m))
+		return;
+	if (!st->send_credit && stream_owes(st)) {
 		st->send_credit = true;
 		stream_due(st);
 	}
@@ -266,7 +302,7 @@ stream_peer_blocked(struct mux_stream *st)
 		st->rx_grown += window;
 		m->rx_grown += window;
 	}
-	if (!st->send_credit && st->rx_used + st->rx_grown > st->rx_credit) {
+	if (!st->send_credit && owed(st) > 0) {
 		st->send_credit = true;
 		stream_due(st);
 	}
@@ -279,7 +315,7 @@ stream_flush_credit(struct mux *m)
 	size_t pos = 0;
 
 	while ((st = idmap_next(&m->streams, &pos, NULL)) != NULL) {
-		if (st->send_credit || stream_owes(st) == 0)
+		if (st->send_credit || !stream_owes(st))
 			continue;
 		st->send_credit = true;
 		if (!list_linked(&st->due))
@@ -324,7 +360,7 @@ mux_open_ok(struct mux_stream *st)
 static void
 end_locally(struct mux_stream *st, uint16_t code, const char *text, bool refuse)
 {
-	if (st->tx_end == END_RESET || mux_over(st->m))
+	if (st->tx_end == END_RESET || st->rx_end == END_RESET || mux_over(st->m))
 		return;
 	st->told = true;
 	st->tx_end = END_RESET;

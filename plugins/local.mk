@@ -8,6 +8,9 @@
 #   %C%_kind_name_la_LIBADD = $(plugin_libadd)
 
 include %D%/example/local.mk
+include %D%/auth-token/local.mk
+include %D%/route-port/local.mk
+include %D%/transport-tcp/local.mk
 
 # Plugins are linked again when they are installed, against the installed libadit.
 install_plugins = install-pluginexecLTLIBRARIES

@@ -39,7 +39,7 @@ static const struct {
 	[ADIT_OPT_SIZE] = {"size", "a size such as \"64KiB\""},
 	[ADIT_OPT_DURATION] = {"duration", "a time such as \"30s\""},
 	[ADIT_OPT_PATH] = {"path", "the name of a file in quotes"},
-	[ADIT_OPT_LIST] = {"list", "a list of texts such as ( \"a\", \"b\" )"},
+	[ADIT_OPT_LIST] = {"list", "a list of texts such as [ \"a\", \"b\" ]"},
 };
 
 /* ---- The declarations -------------------------------------------------------------------------- */

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The file of tokens. Reading happens in create(), appending on the command line: both may block. A
+ * mistake anywhere refuses the whole file, so that a damaged line is never a token that silently
+ * lost its expiry. */
+
+#include "tokens.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define BLANKS " \t\r"
+#define KEY_CHARS "abcdefghijklmnopqrstuvwxyz0123456789._-"
+
+__attribute__((format(printf, 2, 3))) static int
+wrong(struct tokens_error *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+/* ---- Words ------------------------------------------------------------------------------------- */
+
+bool
+tokens_name_valid(const char *name)
+{
+	size_t n = strnlen(name, TOKENS_NAME + 1);
+
+	return n > 0 && n <= TOKENS_NAME &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+		       n;
+}
+
+/* True if one letter more, less or different makes b of a. */
+static bool
+nearly(const char *a, const char *b)
+{
+	size_t na = strlen(a), nb = strlen(b), i = 0;
+
+	while (a[i] != '\0' && a[i] == b[i])
+		i++;
+	if (na == nb)
+		return na > 0 && a[i] != '\0' && strcmp(a + i + 1, b + i + 1) == 0;
+	if (na == nb + 1)
+		return strcmp(a + i + 1, b + i) == 0;
+	return nb == na + 1 && strcmp(a + i, b + i + 1) == 0;
+}
+
+/* "2027-01-31T00:00:00Z", and nothing that mktime() would have to put right. */
+static int
+parse_time(const char *s, time_t *t_r)
+{
+	struct tm tm = {.tm_isdst = 0}, again;
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	time_t t;
+
+	if (end == NULL || *end != '\0' || strlen(s) != 20)
+		return -1;
+	t = timegm(&tm);
+	if (t <= 0 || gmtime_r(&t, &again) == NULL || again.tm_mday != tm.tm_mday ||
+		again.tm_hour != tm.tm_hour || again.tm_sec != tm.tm_sec)
+		return -1;
+	*t_r = t;
+	return 0;
+}
+
+static int
+check_key(const char *key, size_t n, struct tokens_error *why)
+{
+	static const char *const known[] = {"agent", "expires", "ports"};
+	char copy[33];
+
+	if (n == 0 || n > 32 || strspn(key, KEY_CHARS) < n)
+		return wrong(why, "\"%.*s\" cannot be a key: 1 to 32 small letters, digits, . _ -",
+			(int)(n < 64 ? n : 64), key);
+	memcpy(copy, key, n);
+	copy[n] = '\0';
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (nearly(copy, known[i]))
+			return wrong(why, "key \"%s\": did you mean \"%s\"?", copy, known[i]);
+	return 0;
+}
+
+static bool
+is_key(const char *word, size_t n, const char *key)
+{
+	return strlen(key) == n && strncmp(word, key, n) == 0;
+}
+
+/* A word "key=value" of a line goes into t. */
+static int
+take_word(struct token *t, const char *word, struct tokens_error *why)
+{
+	size_t n = strcspn(word, "=");
+	const char *value = word + n + 1;
+	char *grant;
+
+	if (word[n] != '=')
+		return wrong(why, "expected key=value, found \"%.64s\"", word);
+	if (check_key(word, n, why) < 0)
+		return -1;
+	if (is_key(word, n, "agent")) {
+		if (!tokens_name_valid(value) || t->agent[0] != '\0')
+			return wrong(why, "agent= expects one name of letters, digits, . _ -");
+		snprintf(t->agent, sizeof(t->agent), "%s", value);
+		return 0;
+	}
+	if (is_key(word, n, "expires")) {
+		if (t->expires != 0 || parse_time(value, &t->expires) < 0)
+			return wrong(why, "expires= expects one time such as "
+					  "2027-01-31T00:00:00Z, found \"%.64s\"", value);
+		return 0;
+	}
+	if (value[0] == '\0' || strlen(value) > 1024)
+		return wrong(why, "\"%.*s\" expects a value of 1 to 1024 letters", (int)n, word);
+	for (size_t i = 0; i < t->n_grants; i++)
+		if (is_key(word, n, t->grant[i]))
+			return wrong(why, "\"%.*s\" is given twice", (int)n, word);
+	if (t->n_grants == TOKENS_GRANTS)
+		return wrong(why, "more than %d grants", TOKENS_GRANTS);
+	grant = strdup(word);
+	if (grant == NULL)
+		return wrong(why, "out of memory");
+	grant[n] = '\0';
+	t->grant[t->n_grants++] = grant;
+	return 0;
+}
+
+static void
+token_fini(struct token *t)
+{
+	for (size_t i = 0; i < t->n_grants; i++)
+		free(t->grant[i]);
+	free(t->grant);
+	gnutls_memset(t, 0, sizeof(*t));
+}
+
+int
+tokens_check_word(const char *word, struct tokens_error *why)
+{
+	char *slot[1] = {NULL};
+	struct token t = {.grant = slot};
+	int rc;
+
+	if (word[strcspn(word, BLANKS "\n#")] != '\0')
+		return wrong(why, "\"%.64s\": no blanks and no # can be in it", word);
+	for (const char *p = word; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return wrong(why, "no control characters can be in a grant");
+	rc = take_word(&t, word, why);
+	free(slot[0]);
+	return rc;
+}
+
+/* ---- The whole text ---------------------------------------------------------------------------- */
+
+static int
+take_line(struct token *t, char *line, struct tokens_error *why)
+{
+	char *rest = line, *id = strtok_r(rest, BLANKS, &rest),
+	     *account = strtok_r(NULL, BLANKS, &rest), *stored = strtok_r(NULL, BLANKS, &rest),
+	     *server = strtok_r(NULL, BLANKS, &rest), *word;
+
+	if (server == NULL)
+		return wrong(why, "expected ID ACCOUNT STORED_KEY SERVER_KEY");
+	if (strlen(id) != TOKEN_ID || !token_id_valid(id))
+		return wrong(why, "\"%.64s\" is not an ID: 8 of a-z and 2-7", id);
+	if (!tokens_name_valid(account))
+		return wrong(why, "\"%.64s\" is not an account: letters, digits, . _ -", account);
+	if (!token_hex_parse(stored, t->stored) || !token_hex_parse(server, t->server))
+		return wrong(why, "expected two keys of 64 hexadecimal digits behind the account");
+	memcpy(t->id, id, sizeof(t->id));
+	snprintf(t->account, sizeof(t->account), "%s", account);
+	t->grant = calloc(TOKENS_GRANTS, sizeof(*t->grant));
+	if (t->grant == NULL)
+		return wrong(why, "out of memory");
+	while ((word = strtok_r(NULL, BLANKS, &rest)) != NULL)
+		if (take_word(t, word, why) < 0)
+			return -1;
+	return 0;
+}
+
+static struct token *
+add(struct tokens *t)
+{
+	struct token *more;
+
+	if ((t->n & (t->n - 1)) == 0) { /* 0, 1, 2, 4 …: full */
+		more = calloc(t->n > 0 ? 2 * t->n : 1, sizeof(*more));
+		if (more == NULL)
+			return NULL;
+		if (t->n > 0) {
+			memcpy(more, t->token, t->n * sizeof(*more));
+			gnutls_memset(t->token, 0, t->n * sizeof(*more));
+		}
+		free(t->token);
+		t->token = more;
+	}
+	return &t->token[t->n++];
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return memcmp(((const struct token *)a)->id, ((const struct token *)b)->id, TOKEN_ID);
+}
+
+static int
+order(struct tokens *t, struct tokens_error *why)
+{
+	if (t->n > 0)
+		qsort(t->token, t->n, sizeof(*t->token), by_id);
+	why->line = 0;
+	for (size_t i = 1; i < t->n; i++)
+		if (by_id(&t->token[i - 1], &t->token[i]) == 0)
+			return wrong(why, "the ID %s is there twice", t->token[i].id);
+	return 0;
+}
+
+int
+tokens_parse(char *text, struct tokens *t_r, struct tokens_error *why)
+{
+	struct tokens t = {.n = 0};
+	struct token *new;
+	int rc = 0;
+
+	why->line = 0;
+	while (rc == 0 && text != NULL) {
+		char *line = strsep(&text, "\n");
+
+		why->line++;
+		line[strcspn(line, "#")] = '\0';
+		if (line[strspn(line, BLANKS)] == '\0')
+			continue;
+		new = add(&t);
+		rc = new != NULL ? take_line(new, line, why) : wrong(why, "out of memory");
+	}
+	if (rc == 0)
+		rc = order(&t, why);
+	if (rc == 0)
+		*t_r = t;
+	else
+		tokens_fini(&t);
+	return rc;
+}
+
+const struct token *
+tokens_find(const struct tokens *t, const char *id)
+{
+	struct token key;
+
+	if (t->n == 0)
+		return NULL;
+	memcpy(key.id, id, TOKEN_ID);
+	return bsearch(&key, t->token, t->n, sizeof(key), by_id);
+}
+
+void
+tokens_fini(struct tokens *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		token_fini(&t->token[i]);
+	free(t->token);
+	t->token = NULL;
+	t->n = 0;
+}
+
+/* ---- Adding ------------------------------------------------------------------------------------ */
+
+static int
+write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		if (done > 0) {
+			p += done;
+			n -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+/* Somebody's editor may have left the last line without an end. */
+static int
+end_last_line(int fd)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char last = '\n';
+
+	if (end < 0 || (end > 0 && pread(fd, &last, 1, end - 1) != 1))
+		return errno != 0 ? -errno : -EIO;
+	return last == '\n' ? 0 : write_all(fd, "\n", 1);
+}
+
+/* A file that was just created has its name in the folder only once that is on the disk, too. */
+static int
+sync_all(int fd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int rc = fsync(fd) < 0 ? -errno : 0, dfd;
+
+	if (dir == NULL)
+		return -ENOMEM;
+	dfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
+	if (dfd >= 0) {
+		(void)fsync(dfd); /* some file systems cannot */
+		close(dfd);
+	}
+	return rc;
+}
+
+int
+tokens_append(const char *path, const char *line)
+{
+	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600), rc;
+
+	if (fd < 0)
+		return -errno;
+	errno = 0;
+	rc = flock(fd, LOCK_EX) < 0 ? -errno : end_last_line(fd);
+	if (rc == 0)
+		rc = write_all(fd, line, strlen(line));
+	if (rc == 0)
+		rc = sync_all(fd, path);
+	if (close(fd) < 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}

@@ -4,6 +4,8 @@ core_sources += \
 	%D%/auth.h \
 	%D%/conf.c \
 	%D%/conf.h \
+	%D%/http_watch.c \
+	%D%/http_watch.h \
 	%D%/identity.c \
 	%D%/identity.h \
 	%D%/limit.c \

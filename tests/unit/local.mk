@@ -44,3 +44,7 @@ TESTS += $(io_tests)
 %C%_test_offload_LDADD = $(unit_libs)
 %C%_test_resolve_LDADD = $(unit_libs)
 %C%_test_worker_LDADD = $(unit_libs)
+
+check_PROGRAMS += %D%/test-http-watch
+TESTS += %D%/test-http-watch
+%C%_test_http_watch_LDADD = $(unit_libs)

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The observer of HTTP/1.x: conversations are told as a list of turns, played whole, split at every
+ * place, and byte by byte; what was reported must be the same. */
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tap.h"
+#include "tunnel/http_watch.h"
+#include "util/log.h"
+
+/* What was reported: "GET /a 200; ". */
+static char said[8192];
+static int64_t last_us;
+
+static void
+on_exchange(void *ctx, const struct http_exchange *x)
+{
+	size_t len = strlen(said);
+
+	(void)ctx;
+	snprintf(said + len, sizeof(said) - len, "%s %s %d; ", x->method, x->path, x->status);
+	last_us = x->us;
+}
+
+static struct http_watch *
+fresh(void)
+{
+	said[0] = '\0';
+	return http_watch_new(on_exchange, NULL);
+}
+
+static const struct mono zero = {1};
+
+static void
+put(struct http_watch *h, char who, const char *p, size_t n)
+{
+	char *copy = malloc(n + 1); /* so that a reader past the end is seen */
+
+	memcpy(copy, p, n);
+	if (who == '>')
+		http_watch_request(h, copy, n, zero);
+	else
+		http_watch_response(h, copy, n, zero);
+	free(copy);
+}
+
+/* A turn begins with who speaks: > the client, < the target. */
+static void
+say(struct http_watch *h, const char *turn)
+{
+	put(h, turn[0], turn + 1, strlen(turn + 1));
+}
+
+/* Each turn is fed in pieces of `piece` bytes (0: whole), and cut once more after `split` bytes. */
+static const char *
+play(const char *const *turns, size_t piece, size_t split)
+{
+	struct http_watch *h = fresh();
+	size_t at = 0;
+
+	for (; *turns != NULL; turns++) {
+		const char *p = *turns + 1;
+		size_t left = strlen(p);
+
+		while (left > 0) {
+			size_t n = piece > 0 && piece < left ? piece : left;
+
+			if (at < split && split < at + n)
+				n = split - at;
+			put(h, (*turns)[0], p, n);
+			p += n;
+			left -= n;
+			at += n;
+		}
+	}
+	http_watch_end(h, zero);
+	http_watch_free(h);
+	return said;
+}
+
+static size_t
+total(const char *const *turns)
+{
+	size_t sum = 0;
+
+	for (; *turns != NULL; turns++)
+		sum += strlen(*turns) - 1;
+	return sum;
+}
+
+static void
+conversation(const char *name, const char *want, const char *const *turns)
+{
+	char text[200];
+	size_t at = 1;
+
+	is_str(play(turns, 0, 0), want, name);
+	snprintf(text, sizeof(text), "%s: one byte at a time", name);
+	is_str(play(turns, 1, 0), want, text);
+	while (at < total(turns) && strcmp(play(turns, 0, at), want) == 0)
+		at++;
+	snprintf(text, sizeof(text), "%s: cut anywhere", name);
+	is_str(play(turns, 0, at), want, text);
+}
+
+#define TALK(name, want, ...)                                                                      \
+	conversation(name, want, (const char *const[]){__VA_ARGS__, NULL})
+
+#define GET(path) ">GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK(n)     "<HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n\r\n"
+
+static void
+lengths(void)
+{
+	TALK("an exchange", "GET /a 200; ", GET("/a"), OK(5) "hello");
+	TALK("keep-alive", "GET /a 200; POST /b 404; GET /c 200; ", GET("/a"), OK(5) "hello",
+		">POST /b HTTP/1.1\r\nContent-Length: 18\r\n\r\nGET /x HTTP/1.1\r\n\r",
+		"<HTTP/1.1 404 Not Found\r\ncontent-length:\t 3 \r\n\r\nno!", GET("/c"), OK(0));
+	TALK("pipelining", "GET /a 200; GET /b 201; DELETE /c 500; ",
+		GET("/a") "GET /b HTTP/1.0\r\n\r\nDELETE /c HTTP/1.1\r\n\r\n",
+		OK(1) "xHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nxx"
+		      "HTTP/1.0 500 \r\nContent-Length: 0\r\n\r\n");
+	TALK("newlines alone", "GET /a 200; GET /b 204; ", ">GET /a HTTP/1.1\nHost: x\n\n",
+		"<HTTP/1.1 200 OK\nContent-Length: 1\n\nx", ">\n\r\nGET /b HTTP/1.1\n\n",
+		"<HTTP/1.1 204\n\n");
+	TALK("answers without a body", "HEAD /a 200; GET /b 304; GET /c 204; GET /d 200; ",
+		">HEAD /a HTTP/1.1\r\n\r\n", OK(1000), GET("/b"),
+		"<HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", GET("/c"),
+		"<HTTP/1.1 204 No Content\r\n\r\n", GET("/d"), OK(0));
+	TALK("the answer comes before the body", "POST /a 413; GET /b 200; ",
+		">POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nab",
+		"<HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n",
+		">cdGET /b HTTP/1.1\r\n\r\n", OK(0));
+	TALK("the same length twice", "GET /a 200; GET /b 200; ", GET("/a"),
+		"<HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", GET("/b"),
+		OK(0));
+	TALK("until the close", "GET /a 200; GET /b 0; ", GET("/a") "GET /b HTTP/1.1\r\n\r\n",
+		"<HTTP/1.0 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	TALK("a coding without chunks goes on until the close", "GET /a 200; GET /b 0; ", GET("/a"),
+		"<HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 0\r\n\r\nzzz",
+		GET("/b"), OK(0));
+}
+
+static void
+chunks(void)
+{
+	TALK("chunks", "GET /a 200; GET /b 200; ", GET("/a"),
+		"<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"5\r\nhello\r\n0A\r\n0123456789\r\n0\r\n\r\n",
+		GET("/b"), OK(0));
+	TALK("extensions and trailers", "GET /a 200; GET /b 200; ", GET("/a"),
+		"<HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip , Chunked\r\n\r\n"
+		"5;name=\"v;\"\r\nhello\r\n1 ;x\r\ny\r\n000;end\r\nSum: abc\r\nOther: 1\r\n\r\n",
+		GET("/b"), OK(0));
+	TALK("a request in chunks", "PUT /a 200; GET /b 200; ",
+		">PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"4\r\n\r\n\r\n\r\n0\r\nT: 1\r\n\r\nGET /b HTTP/1.1\r\n\r\n",
+		OK(0) "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	TALK("chunks count more than a length", "GET /a 200; GET /b 200; ", GET("/a"),
+		"<HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"1\r\nx\r\n0\r\n\r\n",
+		GET("/b"), OK(0));
+	TALK("a chunk that is longer than said", "GET /a 200; ", GET("/a"),
+		"<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n",
+		GET("/b"), OK(0));
+	TALK("a size that is none", "GET /a 200; ", GET("/a"),
+		"<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", GET("/b"), OK(0));
+	TALK("a size past counting", "GET /a 200; ", GET("/a"),
+		"<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+		GET("/b"), OK(0));
+}
+
+static void
+other_protocols(void)
+{
+	TALK("interim answers do not count", "PUT /a 201; GET /b 200; ",
+		">PUT /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+		"<HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", ">ab",
+		"<HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", GET("/b"), OK(0));
+	TALK("101 is reported and ends it", "GET /chat 101; ",
+		">GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+		"<HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", GET("/b"),
+		OK(0));
+	TALK("after CONNECT nothing is looked at", "CONNECT db:5432 200; ",
+		">CONNECT db:5432 HTTP/1.1\r\n\r\n", "<HTTP/1.1 200 OK\r\n\r\n", GET("/b"), OK(0));
+	TALK("CONNECT refused", "CONNECT db:1 407; CONNECT db:1 200; ",
+		">CONNECT db:1 HTTP/1.1\r\n\r\n",
+		"<HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\nno",
+		">CONNECT db:1 HTTP/1.1\r\nProxy-Authorization: x\r\n\r\n",
+		"<HTTP/1.1 200 OK\r\n\r\n");
+	TALK("CONNECT refused, and bytes were sent too early", "CONNECT db:1 502; ",
+		">CONNECT db:1 HTTP/1.1\r\n\r\n\026\003\001",
+		"<HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n", GET("/b"), OK(0));
+	TALK("what was asked before the garbage is still answered", "GET /a 200; GET /b 200; ",
+		GET("/a") "GET /b HTTP/1.1\r\n\r\n\001\002\003",
+		OK(1) "xHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", GET("/c"), OK(0));
+	TALK("no answer", "GET /a 0; GET /b 0; ", GET("/a") "GET /b HTTP/1.1\r\n\r\nGET /c HT");
+	TALK("half an answer", "GET /a 0; ", GET("/a"), "<HTTP/1.1 200 OK\r\nContent-Le");
+	TALK("an answer of another kind is not reported", "", GET("/a"), "<ICY 200 OK\r\n\r\n");
+}
+
+/* Nothing is reported, not even what looks good afterwards. */
+static void
+garbage(void)
+{
+	static const char *const clients[] = {">SSH-2.0-OpenSSH_9.2p1\r\n", ">\026\003\001\002",
+		">PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ">*1\r\n$4\r\nPING\r\n", ">PING\r\n",
+		">EHLO mail.example\r\n", ">get / HTTP/1.1\r\n", ">GET /\r\n",
+		">GET  HTTP/1.1\r\n\r\n", ">GET / x HTTP/1.1\r\n", ">GET /\001 HTTP/1.1\r\n",
+		">GET / HTTP/1.x\r\n", "> / HTTP/1.1\r\n", ">\rGET / HTTP/1.1\r\n",
+		">ABCDEFGHIJKLMNOP / HTTP/1.1\r\n", ">GET / HTTP/1.1\r\nno colon\r\n",
+		">GET / HTTP/1.1\r\n folded: x\r\n", ">GET / HTTP/1.1\r\nA : x\r\n",
+		">GET / HTTP/1.1\r\n: x\r\n", ">GET / HTTP/1.1\r\nContent-Length: 1x\r\n",
+		">GET / HTTP/1.1\r\nContent-Length:\r\n",
+		">GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
+		">GET / HTTP/1.1\r\nContent-Length: 9999999999999999999\r\n", NULL};
+	static const char *const answers[] = {"<SSH-2.0-OpenSSH\r\n", "<HTTP/2.0 200 OK\r\n",
+		"<HTTP/1.1 2000\r\n", "<HTTP/1.1 099 x\r\n", "<HTTP/1.1 600 x\r\n",
+		"<HTTP/1.1 20\r\n", "<HTTP/1.1-200 OK\r\n", "<HTTP/1.x 200 OK\r\n",
+		"<HTTP/1.1 2x0 OK\r\n", "<HTTP/1.1 200 OK\r\nnothing\r\n", NULL};
+
+	char name[200];
+
+	for (const char *const *c = clients; *c != NULL; c++)
+		TALK(log_safe(name, sizeof(name), *c, strlen(*c)), "", *c, GET("/a"), OK(0));
+	for (const char *const *c = answers; *c != NULL; c++)
+		TALK(log_safe(name, sizeof(name), *c, strlen(*c)), "", GET("/a"), *c, OK(0));
+	TALK("the target speaks first", "", "<220 ready\r\n", GET("/a"), OK(0));
+	TALK("more answers than requests", "GET /a 200; ", GET("/a"),
+		OK(0) "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", GET("/b"), OK(0));
+}
+
+static void
+long_lines(void)
+{
+	char *big = malloc(200001);
+	struct http_watch *h = fresh();
+
+	memset(big, 'x', 200000);
+	big[200000] = '\0';
+	say(h, ">GET /");
+	put(h, '>', big, 3000);
+	say(h, "> HTTP/1.1\r\nCookie: ");
+	put(h, '>', big, 30000);
+	say(h, ">\r\n\r\n");
+	say(h, OK(0));
+	ok(strncmp(said, "GET /xxx", 8) == 0 && strstr(said, "xxx… 200; ") != NULL,
+		"a long target is cut and marked");
+	is_int(strlen(said), 4 + 127 + 6, "to what there is room for");
+
+	said[0] = '\0';
+	say(h, ">GET /\x80\" HTTP/1.1\r\n\r\n");
+	say(h, OK(0));
+	is_str(said, "GET /\\x80\" 200; ", "a target is escaped");
+
+	said[0] = '\0';
+	say(h, ">GET / HTTP/1.1\r\nTransfer-Encoding: ");
+	put(h, '>', big, 3000);
+	say(h, ">\r\n\r\n");
+	say(h, OK(0));
+	is_str(said, "", "an enormous field that frames the body is not understood");
+	http_watch_free(h);
+
+	h = fresh();
+	say(h, ">GET / HTTP/1.1\r\nA: ");
+	put(h, '>', big, 100000);
+	say(h, ">\r\n\r\n");
+	say(h, OK(0));
+	is_str(said, "", "an enormous head ends it");
+	http_watch_free(h);
+
+	h = fresh();
+	say(h, GET("/a"));
+	say(h, "<HTTP/1.1 200 OK\r\n");
+	for (int i = 0; i < 10000; i++)
+		say(h, "<A: b\r\n");
+	say(h, "<Content-Length: 0\r\n\r\n");
+	is_str(said, "GET /a 200; ", "60,000 bytes of fields are fine");
+	said[0] = '\0';
+	say(h, GET("/a"));
+	say(h, "<HTTP/1.1 200 OK\r\n");
+	for (int i = 0; i < 11000; i++)
+		say(h, "<A: b\r\n");
+	say(h, "<\r\n");
+	http_watch_end(h, zero);
+	is_str(said, "", "66,000 bytes are too much");
+	http_watch_free(h);
+	free(big);
+}
+
+/* Bodies cost nothing, whatever they contain. */
+static void
+big_body(void)
+{
+	static char zeros[1 << 16];
+	struct http_watch *h = fresh();
+
+	say(h, GET("/a"));
+	say(h, "<HTTP/1.1 200 OK\r\nContent-Length: 8589934592\r\n\r\n");
+	for (uint64_t n = 0; n < 8589934592; n += sizeof(zeros))
+		http_watch_response(h, zeros, sizeof(zeros), zero);
+	say(h, GET("/b"));
+	say(h, OK(0));
+	is_str(said, "GET /a 200; GET /b 200; ", "8 GiB are skipped to the byte");
+	http_watch_free(h);
+}
+
+static void
+outstanding(void)
+{
+	struct http_watch *h = fresh();
+
+	for (int i = 0; i < 32; i++)
+		say(h, GET("/a"));
+	for (int i = 0; i < 32; i++)
+		say(h, OK(0));
+	is_int(strlen(said), 32 * strlen("GET /a 200; "), "32 requests may wait");
+
+	said[0] = '\0';
+	for (int i = 0; i < 100; i++)
+		say(h, GET("/a"));
+	for (int i = 0; i < 100; i++)
+		say(h, OK(0));
+	http_watch_end(h, zero);
+	is_str(said, "", "more end the watching");
+	http_watch_free(h);
+}
+
+static void
+memory(void)
+{
+	struct http_watch *h = fresh();
+
+	ok(malloc_usable_size(h) <= 600, "one costs at most 600 bytes (%zu)",
+		malloc_usable_size(h));
+	http_watch_free(h);
+}
+
+static void
+times(void)
+{
+	struct http_watch *h = fresh();
+	const struct mono t0 = {1000000000}, t1 = {1000500000}, t2 = {1250000000}, t3 = {2000000000};
+
+	http_watch_request(h, "\r\nG", 3, t0);
+	http_watch_request(h, "ET / HTTP/1.1\r\n\r\n", 17, t1);
+	http_watch_response(h, "HTTP/1.1 200 OK\r\n", 17, t1);
+	http_watch_response(h, "Content-Length: 3\r\n\r\n", 21, t2);
+	is_int(last_us, 250000, "from the first byte to the answer's head");
+	http_watch_response(h, "abc", 3, t3);
+	http_watch_request(h, "GET / HTTP/1.1\r\n\r\n", 18, t2);
+	http_watch_end(h, t3);
+	is_int(last_us, 750000, "or to the end");
+	is_str(said, "GET / 200; GET / 0; ", "both were reported");
+	http_watch_end(h, t3);
+	is_str(said, "GET / 200; GET / 0; ", "a second end says nothing");
+	http_watch_request(h, "GET / HTTP/1.1\r\n\r\n", 18, t2);
+	http_watch_end(h, t3);
+	is_str(said, "GET / 200; GET / 0; ", "and nothing comes after it");
+	http_watch_free(h);
+
+	http_watch_request(NULL, "x", 1, t0);
+	http_watch_response(NULL, "x", 1, t0);
+	http_watch_end(NULL, t0);
+	http_watch_free(NULL);
+	h = http_watch_new(on_exchange, NULL);
+	http_watch_request(h, "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n", 34, t0);
+	http_watch_free(h);
+	is_str(said, "GET / 200; GET / 0; ", "freed without an end: nothing is said");
+}
+
+int
+main(void)
+{
+	memory();
+	lengths();
+	chunks();
+	other_protocols();
+	garbage();
+	long_lines();
+	big_body();
+	outstanding();
+	times();
+	return done_testing();
+}

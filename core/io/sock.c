@@ -191,14 +191,19 @@ sock_close(struct sock *s)
 }
 
 void
-sock_abort(struct sock *s)
+sock_abort_fd(int fd)
 {
 	struct linger now = {.l_onoff = 1, .l_linger = 0};
 
-	if (s->fd < 0)
-		return;
-	(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	sock_close(s);
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+}
+
+void
+sock_abort(struct sock *s)
+{
+	if (s->fd >= 0)
+		sock_abort_fd(sock_release(s));
 }
 
 void

@@ -62,6 +62,9 @@ int sock_shutdown(struct sock *s); /* FIN; 0 or a negative errno */
 void sock_close(struct sock *s);   /* harmless twice */
 void sock_abort(struct sock *s);   /* RST; harmless after close */
 
+/* The same for a descriptor that nobody has wrapped (and counted) yet. */
+void sock_abort_fd(int fd);
+
 /* For a link: how many unsent bytes the kernel keeps (TCP_NOTSENT_LOWAT), keep-alive and
  * TCP_USER_TIMEOUT in milliseconds. */
 void sock_tune_link(struct sock *s, int unsent, int64_t dead_ms);

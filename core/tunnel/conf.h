@@ -88,6 +88,10 @@ struct agent_conf {
 struct server_conf *server_conf_ref(struct server_conf *conf);
 void server_conf_unref(struct server_conf *conf);
 
+/* Makes and frees the modules' shares of one worker; on that worker's thread. 0 or -1. */
+int modules_worker_init(const struct modules *modules, uint32_t worker);
+void modules_worker_fini(const struct modules *modules, uint32_t worker);
+
 /* The instance's share of worker i, or NULL. */
 static inline void *
 module_worker(const struct module *m, unsigned i)

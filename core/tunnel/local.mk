@@ -1,13 +1,21 @@
 # Sessions, streams, the public front, the registry.
 core_sources += \
-	%D%/auth.c \
-	%D%/auth.h \
-	%D%/conf.c \
-	%D%/conf.h \
-	%D%/http_watch.c \
-	%D%/http_watch.h \
-	%D%/identity.c \
-	%D%/identity.h \
-	%D%/limit.c \
-	%D%/limit.h \
-	%D%/module.c
+	%D%/agent.c %D%/agent.h %D%/agent_priv.h \
+	%D%/agent_link.c \
+	%D%/agent_session.c \
+	%D%/auth.c %D%/auth.h \
+	%D%/bind.c \
+	%D%/conf.c %D%/conf.h \
+	%D%/front.c \
+	%D%/gate.c %D%/gate.h \
+	%D%/http_watch.c %D%/http_watch.h \
+	%D%/identity.c %D%/identity.h \
+	%D%/limit.c %D%/limit.h \
+	%D%/module.c \
+	%D%/registry.c %D%/registry.h \
+	%D%/server.c %D%/server.h %D%/server_priv.h \
+	%D%/server_session.c \
+	%D%/server_worker.c \
+	%D%/session.c %D%/session.h \
+	%D%/stream.c %D%/stream.h \
+	%D%/target.c

@@ -37,8 +37,4 @@ struct server_totals {
 };
 void server_totals(const struct server *s, struct server_totals *t_r);
 
-/* Makes and frees the modules' shares of one worker; on that worker's thread. 0 or -1. */
-int modules_worker_init(const struct modules *modules, uint32_t worker);
-void modules_worker_fini(const struct modules *modules, uint32_t worker);
-
 #endif

@@ -107,6 +107,16 @@ session_on_wake(struct mux *m)
 }
 
 void
+session_on_goaway(struct mux *m, const struct msg_goaway *goaway)
+{
+	struct session *s = session_of(m);
+
+	s->left_code = goaway->code;
+	s->left_retry_ms = goaway->retry_after_ms;
+	text_copy(s->left_text, sizeof(s->left_text), goaway->text);
+}
+
+void
 session_on_closed(struct mux *m, uint16_t code, const char *text, bool local, uint32_t retry_ms)
 {
 	end(session_of(m), code, text, local, retry_ms);
@@ -153,6 +163,10 @@ on_link_closed(struct conn *c, int err, const char *text)
 		return;
 	}
 	mux_detach(&s->mux);
+	if (err == 0 && s->left_code != CODE_NONE) {
+		end(s, s->left_code, s->left_text, false, s->left_retry_ms);
+		return;
+	}
 	if (text != NULL && text[0] != '\0')
 		snprintf(buf, sizeof(buf), "%s", text);
 	else

@@ -40,6 +40,9 @@ struct session {
 	size_t n_streams;
 	struct turn_end reap;
 	bool ended, opened; /* opened: there was a link */
+	uint16_t left_code; /* of the peer's GOAWAY: why the link is closed when it is */
+	uint32_t left_retry_ms;
+	char left_text[MSG_TEXT_MAX + 1];
 };
 
 /* Begins on a connected descriptor. software: constant text for HELLO. 0, or -1 when the transport
@@ -61,6 +64,7 @@ void session_on_fin(struct mux *m, struct mux_stream *ms);
 void session_on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struct text text);
 void session_on_gone(struct mux *m, struct mux_stream *ms);
 void session_on_wake(struct mux *m);
+void session_on_goaway(struct mux *m, const struct msg_goaway *goaway); /* remembers it */
 void session_on_closed(struct mux *m, uint16_t code, const char *text, bool local,
 	uint32_t retry_ms);
 

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* One session at the agent: its login, its tunnels, its streams. Runs on the agent's worker. Tunnel i
+ * of the configuration has the id i + 1 on the wire. */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/agent_priv.h"
+#include "tunnel/http_watch.h"
+#include "util/log.h"
+
+#define LASTED_MS 10000 /* a session this long was a good one: coming back begins at 1 s again */
+
+static struct agent_session *
+agent_session_of(struct mux *m)
+{
+	return container_of(container_of(m, struct session, mux), struct agent_session, base);
+}
+
+static const struct tunnel_conf *
+tunnel_of(const struct agent_session *as, uint32_t id)
+{
+	const struct agent_conf *conf = as->aw->conf;
+
+	return id >= 1 && id <= conf->n_tunnels ? &conf->tunnels[id - 1] : NULL;
+}
+
+/* ---- Login --------------------------------------------------------------------------------------- */
+
+static void
+send_binds(struct agent_session *as)
+{
+	const struct agent_conf *conf = as->aw->conf;
+
+	for (size_t i = 0; i < conf->n_tunnels; i++) {
+		const struct tunnel_conf *t = &conf->tunnels[i];
+		struct msg_bind b = {.tunnel = (uint32_t)i + 1, .route = text_of(t->route),
+			.name = text_of(t->name)};
+
+		for (size_t k = 0; k < t->n_params && k < MSG_PARAMS_MAX; k++) {
+			b.param[k].key = text_of(t->param_key[k]);
+			b.param[k].value = text_of(t->param_value[k]);
+			b.n_params++;
+		}
+		mux_send_bind(&as->base.mux, &b);
+	}
+}
+
+static void
+confirmed(struct agent_session *as)
+{
+	struct agent *a = as->aw->a;
+	struct agent_event ev = {.kind = AGENT_CONNECTED};
+
+	as->logged_in = true;
+	as->since = as->base.w->now;
+	as->aw->was_in = true;
+	snprintf(ev.text, sizeof(ev.text), "%s", as->aw->conf->server);
+	pthread_mutex_lock(&a->lock);
+	a->totals.connects++;
+	pthread_mutex_unlock(&a->lock);
+	agent_say(a, &ev);
+	send_binds(as);
+}
+
+static void
+on_proof(void *owner, struct adit_proof *proof, int err)
+{
+	struct agent_session *as = owner;
+	struct mux *m = &as->base.mux;
+	const struct agent_conf *conf = as->aw->conf;
+	struct text out = {(const char *)proof->out.p, proof->out.len};
+
+	if (err != 0)
+		session_fail(&as->base, CODE_AUTH_FAILED,
+			proof->error[0] != '\0' ? proof->error : "no proof can be made");
+	else if (proof->confirming)
+		confirmed(as);
+	else if (proof->step == 0)
+		mux_send_auth(m, &(struct msg_auth){text_of(conf->auth->short_name),
+					 text_of(conf->name), out});
+	else
+		mux_send_answer(m, out);
+}
+
+static void
+on_hello(struct mux *m, const struct msg_hello *hello)
+{
+	struct agent_session *as = agent_session_of(m);
+	const struct agent_conf *conf = as->aw->conf;
+
+	memcpy(as->nonce_server, hello->nonce, MSG_NONCE);
+	as->proof = proof_new(as->base.w, conf->auth, conf->name,
+		conf->transport->transport.encrypted != 0, m->nonce, as->nonce_server, on_proof, as);
+	proof_step(as->proof, "", 0);
+}
+
+static void
+on_challenge(struct mux *m, struct text data)
+{
+	struct agent_session *as = agent_session_of(m);
+
+	if (data.n > ADIT_AUTH_DATA_MAX)
+		session_fail(&as->base, CODE_PROTOCOL, "AUTH_CHALLENGE: too much data");
+	else
+		proof_step(as->proof, data.p, data.n);
+}
+
+static void
+on_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
+{
+	struct agent_session *as = agent_session_of(m);
+
+	if (ok->data.n > ADIT_AUTH_DATA_MAX)
+		session_fail(&as->base, CODE_PROTOCOL, "AUTH_OK: too much data");
+	else
+		proof_confirm(as->proof, ok->data.p, ok->data.n);
+}
+
+/* ---- Tunnels ------------------------------------------------------------------------------------- */
+
+/* "tcp://0.0.0.0:10022" means nothing to the agent's user: the server's name does. */
+static void
+public_address(const struct agent_session *as, struct text address, char *buf, size_t cap)
+{
+	char text[300], host[HOST_MAX + 1];
+	const char *rest = strstr(text_copy(text, sizeof(text), address), "://");
+	const struct agent_conf *conf = as->aw->conf;
+	bool v6 = strchr(conf->server_host, ':') != NULL;
+	struct addr a;
+	uint16_t port;
+
+	if (rest == NULL || hostport_parse(rest + 3, 0, host, &port) < 0 ||
+		addr_parse(host, port, &a) < 0 || !addr_is_any(&a))
+		snprintf(buf, cap, "%s", text);
+	else
+		snprintf(buf, cap, "%.*s://%s%s%s:%u", (int)(rest - text), text, v6 ? "[" : "",
+			conf->server_host, v6 ? "]" : "", port);
+}
+
+/* All are answered and none is up: there is no use in staying. */
+static void
+leave_if_useless(struct agent_session *as)
+{
+	if (as->n_answered == as->aw->conf->n_tunnels && as->n_up == 0)
+		session_fail(&as->base, as->bind_code, as->bind_text);
+}
+
+static void
+on_bind_ok(struct mux *m, const struct msg_bind_ok *ok)
+{
+	struct agent_session *as = agent_session_of(m);
+	struct agent_event ev = {.kind = AGENT_TUNNEL_UP, .tunnel = tunnel_of(as, ok->tunnel)};
+
+	if (ev.tunnel == NULL || as->up[ok->tunnel - 1]) {
+		session_fail(&as->base, CODE_PROTOCOL, "BIND_OK for a tunnel that was not asked for");
+		return;
+	}
+	as->up[ok->tunnel - 1] = true;
+	as->n_up++;
+	as->n_answered++;
+	public_address(as, ok->address, ev.text, sizeof(ev.text));
+	agent_say(as->aw->a, &ev);
+}
+
+static void
+on_bind_fail(struct mux *m, const struct msg_bind_fail *fail)
+{
+	struct agent_session *as = agent_session_of(m);
+	struct agent_event ev = {.kind = AGENT_TUNNEL_FAILED, .tunnel = tunnel_of(as, fail->tunnel),
+		.code = fail->code};
+
+	if (ev.tunnel == NULL || as->up[fail->tunnel - 1]) {
+		session_fail(&as->base, CODE_PROTOCOL,
+			"BIND_FAIL for a tunnel that was not asked for");
+		return;
+	}
+	as->n_answered++;
+	text_copy(ev.text, sizeof(ev.text), fail->text);
+	as->bind_code = fail->code != CODE_NONE ? fail->code : CODE_INTERNAL;
+	snprintf(as->bind_text, sizeof(as->bind_text), "%s", ev.text);
+	agent_say(as->aw->a, &ev);
+	leave_if_useless(as);
+}
+
+static void
+on_unbind(struct mux *m, const struct msg_bind_fail *unbind)
+{
+	struct agent_session *as = agent_session_of(m);
+	struct agent_event ev = {.kind = AGENT_TUNNEL_GONE, .tunnel = tunnel_of(as, unbind->tunnel),
+		.code = unbind->code};
+
+	if (ev.tunnel == NULL || !as->up[unbind->tunnel - 1])
+		return;
+	as->up[unbind->tunnel - 1] = false;
+	as->n_up--;
+	text_copy(ev.text, sizeof(ev.text), unbind->text);
+	as->bind_code = unbind->code != CODE_NONE ? unbind->code : CODE_INTERNAL;
+	snprintf(as->bind_text, sizeof(as->bind_text), "%s", ev.text);
+	agent_say(as->aw->a, &ev);
+	leave_if_useless(as);
+}
+
+/* ---- Streams ------------------------------------------------------------------------------------- */
+
+static void
+on_open(struct mux *m, struct mux_stream *ms, const struct msg_open *open)
+{
+	struct agent_session *as = agent_session_of(m);
+	const struct tunnel_conf *t = tunnel_of(as, open->tunnel);
+
+	if (t == NULL || !as->up[open->tunnel - 1])
+		mux_open_fail(ms, CODE_NO_SUCH_TUNNEL, code_text(CODE_NO_SUCH_TUNNEL));
+	else
+		target_dial(as, ms, t);
+}
+
+/* ---- End ----------------------------------------------------------------------------------------- */
+
+static void
+on_goaway(struct mux *m, const struct msg_goaway *goaway)
+{
+	session_on_goaway(m, goaway);
+}
+
+static void
+note_rtt(struct agent_session *as)
+{
+	struct agent *a = as->aw->a;
+	const struct mux *m = &as->base.mux;
+
+	pthread_mutex_lock(&a->lock);
+	if (as->logged_in)
+		a->totals.disconnects++;
+	if (m->rtt_us > 0)
+		a->totals.rtt_us = m->rtt_us;
+	if (m->rtt_min_us > 0 &&
+		(a->totals.rtt_min_us == 0 || m->rtt_min_us < a->totals.rtt_min_us))
+		a->totals.rtt_min_us = m->rtt_min_us;
+	pthread_mutex_unlock(&a->lock);
+}
+
+static void
+on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_t retry_ms)
+{
+	struct agent_session *as = container_of(s, struct agent_session, base);
+
+	(void)local;
+	log_debug("session ended: %s: %s", code_name(code), text);
+	proof_free(as->proof);
+	as->proof = NULL;
+	note_rtt(as);
+	as->bind_code = code;
+	snprintf(as->bind_text, sizeof(as->bind_text), "%s", text);
+	as->base.left_retry_ms = retry_ms;
+}
+
+static void
+on_free(struct session *s)
+{
+	struct agent_session *as = container_of(s, struct agent_session, base);
+	struct agent_worker *aw = as->aw;
+	bool lasted = as->logged_in && mono_diff_ms(s->w->now, as->since) >= LASTED_MS;
+	char text[sizeof(as->bind_text)];
+	uint16_t code = as->bind_code;
+	uint32_t retry_ms = as->base.left_retry_ms;
+
+	snprintf(text, sizeof(text), "%s", as->bind_text);
+	free(as->up);
+	free(as);
+	if (aw->state == LINK_UP)
+		agent_link_down(aw, code, text, retry_ms, lasted);
+}
+
+static const struct mux_ops agent_mux_ops = {
+	.hello = on_hello,
+	.challenge = on_challenge,
+	.auth_ok = on_auth_ok,
+	.bind_ok = on_bind_ok,
+	.bind_fail = on_bind_fail,
+	.unbind = on_unbind,
+	.open = on_open,
+	.data = session_on_data,
+	.fin = session_on_fin,
+	.reset = session_on_reset,
+	.gone = session_on_gone,
+	.pull = session_on_pull,
+	.goaway = on_goaway,
+	.wake = session_on_wake,
+	.closed = session_on_closed,
+};
+
+static const struct session_ops agent_session_ops = {
+	.mux = &agent_mux_ops,
+	.ended = on_ended,
+	.free = on_free,
+};
+
+struct agent_session *
+agent_session_open(struct agent_worker *aw, int fd)
+{
+	struct agent_session *as = xcalloc(1, sizeof(*as));
+
+	as->aw = aw;
+	as->up = xcalloc(MAX(aw->conf->n_tunnels, 1), sizeof(*as->up));
+	if (session_open(&as->base, aw->w, fd, ROLE_AGENT, &agent_session_ops, &aw->conf->limits,
+		    aw->conf->transport, aw->conf->server_host, AGENT_SOFTWARE) < 0) {
+		free(as->up);
+		free(as);
+		return NULL;
+	}
+	return as;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* The server as a whole. Main thread only: it listens for agents, hands each link to the worker with
+ * the least to do, puts configurations in force, and ends everything in order: listeners, workers,
+ * then what they used. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/server_priv.h"
+#include "util/log.h"
+
+#define AGENT_BACKLOG 4096
+#define SWEEP_MS 1000
+#define EXPIRE_BATCH 64
+
+struct agent_listener {
+	struct listener listener;
+	struct list node;
+	struct server *srv;
+	struct addr asked; /* as configured: the port may be 0 */
+	size_t transport;  /* index in srv->conf->modules.transport */
+	bool keep;         /* during a reload */
+	struct turn_end reap;
+};
+
+/* ---- Links --------------------------------------------------------------------------------------- */
+
+static unsigned
+least_loaded(const struct server *s)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 1; i < s->n_workers; i++)
+		if (atomic_load_explicit(&s->load[i], memory_order_relaxed) <
+			atomic_load_explicit(&s->load[best], memory_order_relaxed))
+			best = i;
+	return best;
+}
+
+/* Where the link carries frames as they are, one GOAWAY says why it is not let in. */
+static void
+turn_away(int fd, bool bare, uint16_t code, const char *text, int64_t retry_ms)
+{
+	struct msg_goaway g = {.code = code, .retry_after_ms = (uint32_t)MIN(retry_ms, UINT32_MAX),
+		.text = text_of(text)};
+	uint8_t p[FRAME_HEADER + 512];
+	size_t n = msg_goaway_encode(p + FRAME_HEADER, sizeof(p) - FRAME_HEADER, &g);
+
+	frame_encode(p, &(struct frame){(uint32_t)n, FRAME_GOAWAY, 0});
+	if (bare) {
+		(void)send(fd, p, FRAME_HEADER + n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		shutdown(fd, SHUT_WR);
+		/* What the agent has sent is read away, lest its arrival resets our answer. */
+		while (recv(fd, p, sizeof(p), MSG_DONTWAIT) > 0)
+			;
+	}
+	close(fd);
+}
+
+static void
+on_agent(struct listener *l, int fd, const struct addr *from)
+{
+	static struct log_limit limit;
+	struct agent_listener *al = container_of(l, struct agent_listener, listener);
+	struct server *s = al->srv;
+	const struct module *transport = s->conf->modules.transport[al->transport];
+	uint64_t source = addr_source_key(from);
+	const char *text;
+	char where[ADDR_TEXT_MAX];
+	int64_t retry_ms;
+	unsigned i;
+	uint16_t code;
+
+	code = gate_enter(s->gate, source, &s->conf->limits, s->main->now, &text, &retry_ms);
+	if (code != CODE_NONE) {
+		log_limited(&limit, LOG_WARN, "link from %s refused: %s",
+			addr_text(from, where, sizeof(where)), text);
+		turn_away(fd, transport->layer.size == 0, code, text, retry_ms);
+		return;
+	}
+	i = least_loaded(s);
+	atomic_fetch_add_explicit(&s->load[i], 1, memory_order_relaxed);
+	if (post_link(s->workers[i], fd, from, s->conf, al->transport) < 0) {
+		atomic_fetch_sub_explicit(&s->load[i], 1, memory_order_relaxed);
+		gate_leave(s->gate, source);
+		sock_abort_fd(fd);
+	}
+}
+
+static void
+on_reap_listener(struct turn_end *t)
+{
+	free(container_of(t, struct agent_listener, reap));
+}
+
+static void
+listener_end(struct agent_listener *al)
+{
+	listener_close(&al->listener);
+	list_remove(&al->node);
+	worker_reap(al->srv->main, &al->reap);
+}
+
+static void
+listeners_end(struct server *s)
+{
+	struct list *n, *tmp;
+
+	list_each(n, tmp, &s->listeners)
+		listener_end(list_entry(n, struct agent_listener, node));
+}
+
+static int
+listener_start(struct server *s, struct list *into, const struct module *m, size_t transport,
+	const struct addr *a, struct err *e)
+{
+	struct agent_listener *al;
+	char where[ADDR_TEXT_MAX];
+	int fd = listen_socket(a, AGENT_BACKLOG);
+
+	if (fd < 0) {
+		err_set(e, "%s: cannot listen on %s: %s", m->plugin->name,
+			addr_text(a, where, sizeof(where)), strerror(-fd));
+		return fd;
+	}
+	al = xcalloc(1, sizeof(*al));
+	al->srv = s;
+	al->asked = *a;
+	al->transport = transport;
+	list_init(&al->node);
+	list_init(&al->reap.node);
+	al->reap.run = on_reap_listener;
+	list_push(into, &al->node);
+	listener_open(&al->listener, s->main, fd, 0, on_agent);
+	log_info("agents may connect at %s://%s", m->transport.scheme,
+		addr_text(&al->listener.addr, where, sizeof(where)));
+	return 0;
+}
+
+static struct agent_listener *
+listener_find(struct server *s, const struct addr *a)
+{
+	struct list *n, *tmp;
+
+	list_each(n, tmp, &s->listeners) {
+		struct agent_listener *al = list_entry(n, struct agent_listener, node);
+
+		if (addr_equal(&al->asked, a))
+			return al;
+	}
+	return NULL;
+}
+
+/* Opens what conf has and the server does not; into gets the new ones. Those that stay are marked. */
+static int
+listeners_prepare(struct server *s, struct server_conf *conf, struct list *into, struct err *e)
+{
+	struct list *n, *tmp;
+	int rc = 0;
+
+	list_each(n, tmp, &s->listeners)
+		list_entry(n, struct agent_listener, node)->keep = false;
+	for (size_t i = 0; i < conf->modules.n_transport; i++) {
+		const struct module *m = conf->modules.transport[i];
+
+		for (size_t k = 0; k < m->n_listen && rc == 0; k++) {
+			struct agent_listener *old = listener_find(s, &m->listen[k]);
+
+			if (old == NULL)
+				rc = listener_start(s, into, m, i, &m->listen[k], e);
+			else
+				old->keep = true;
+		}
+	}
+	if (rc < 0)
+		list_each(n, tmp, into)
+			listener_end(list_entry(n, struct agent_listener, node));
+	return rc;
+}
+
+static void
+listeners_switch(struct server *s, struct server_conf *conf, struct list *fresh)
+{
+	struct list *n, *tmp;
+
+	list_each(n, tmp, &s->listeners) {
+		struct agent_listener *al = list_entry(n, struct agent_listener, node);
+
+		if (!al->keep)
+			listener_end(al);
+	}
+	list_splice(&s->listeners, fresh);
+	for (size_t i = 0; i < conf->modules.n_transport; i++)
+		for (size_t k = 0; k < conf->modules.transport[i]->n_listen; k++)
+			listener_find(s, &conf->modules.transport[i]->listen[k])->transport = i;
+}
+
+/* ---- Time ---------------------------------------------------------------------------------------- */
+
+static void
+on_sweep(struct timer *t)
+{
+	struct server *s = container_of(t, struct server, sweep);
+	struct claim_ref gone[EXPIRE_BATCH];
+	size_t n;
+
+	do {
+		n = registry_expire(s->registry, s->main->now, gone, EXPIRE_BATCH);
+		for (size_t i = 0; i < n; i++)
+			if (gone[i].worker != REGISTRY_NO_WORKER)
+				(void)post_close_front(s->workers[gone[i].worker], gone[i].id);
+	} while (n == EXPIRE_BATCH);
+	timer_start(&s->sweep, SWEEP_MS);
+}
+
+static void
+on_drain_timer(struct timer *t)
+{
+	struct server *s = container_of(t, struct server, drain_timer);
+
+	log_warn("drain_for has passed: what is still open is reset");
+	s->on_drained(s->ctx);
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------- */
+
+static int
+start_workers(struct server *s, struct err *e)
+{
+	s->n_parts = s->conf->workers;
+	s->workers = xcalloc(s->conf->workers, sizeof(*s->workers));
+	s->sw = xcalloc(s->conf->workers, sizeof(*s->sw));
+	s->load = xcalloc(s->conf->workers, sizeof(*s->load));
+	while (s->n_workers < s->conf->workers) {
+		char name[24];
+		int rc;
+
+		snprintf(name, sizeof(name), "adit-w%u", s->n_workers);
+		rc = worker_start(s->n_workers, name, server_worker_init, server_worker_fini, s,
+			&s->workers[s->n_workers]);
+		if (rc < 0) {
+			err_set(e, "worker %u cannot be started", s->n_workers);
+			return rc;
+		}
+		s->n_workers++;
+	}
+	return 0;
+}
+
+int
+server_start(struct worker *main, struct server_conf *conf, void (*drained)(void *ctx), void *ctx,
+	struct server **server_r, struct err *e)
+{
+	struct server *s = xcalloc(1, sizeof(*s));
+	struct list fresh;
+	int rc;
+
+	s->main = main;
+	s->conf = conf;
+	s->on_drained = drained;
+	s->ctx = ctx;
+	list_init(&s->listeners);
+	list_init(&fresh);
+	timer_init(&s->sweep, main, "registry sweep", on_sweep);
+	timer_init(&s->drain_timer, main, "drain", on_drain_timer);
+	s->registry = registry_new();
+	s->gate = gate_new();
+	auth_set_release(server_release_conf);
+	rc = start_workers(s, e);
+	if (rc == 0)
+		rc = listeners_prepare(s, conf, &fresh, e);
+	if (rc < 0) {
+		server_free(s);
+		return rc;
+	}
+	list_splice(&s->listeners, &fresh);
+	timer_start(&s->sweep, SWEEP_MS);
+	*server_r = s;
+	return 0;
+}
+
+int
+server_reload(struct server *s, struct server_conf *conf, struct err *e)
+{
+	struct list fresh;
+	int rc;
+
+	list_init(&fresh);
+	rc = listeners_prepare(s, conf, &fresh, e);
+	if (rc < 0) {
+		server_conf_unref(conf);
+		return rc;
+	}
+	for (unsigned i = 0; i < s->n_workers; i++)
+		(void)post_conf(s->workers[i], conf); /* they run as long as the server does */
+	listeners_switch(s, conf, &fresh);
+	server_conf_unref(s->conf);
+	s->conf = conf;
+	return 0;
+}
+
+void
+server_drain(struct server *s)
+{
+	if (s->draining)
+		return;
+	s->draining = true;
+	listeners_end(s);
+	for (unsigned i = 0; i < s->n_workers; i++)
+		(void)post_drain(s->workers[i], false);
+	timer_start(&s->drain_timer, s->conf->limits.drain_for);
+}
+
+void
+server_free(struct server *s)
+{
+	if (s == NULL)
+		return;
+	timer_stop(&s->sweep);
+	timer_stop(&s->drain_timer);
+	listeners_end(s);
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		(void)post_drain(s->workers[i], true); /* says goodbye within its last turn */
+		worker_stop(s->workers[i]);
+	}
+	for (unsigned i = 0; i < s->n_workers; i++)
+		worker_join(s->workers[i]);
+	for (unsigned i = 0; s->sw != NULL && i < s->n_parts; i++)
+		server_worker_free(s->sw[i]);
+	free(s->sw);
+	registry_free(s->registry);
+	gate_free(s->gate);
+	server_conf_unref(s->conf);
+	free(s->workers);
+	free(s->load);
+	free(s);
+}
+
+void
+server_totals(const struct server *s, struct server_totals *t_r)
+{
+	struct server_totals t = {0};
+
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		const struct worker_stats *w = &s->workers[i]->stats;
+
+		t.clients += atomic_load_explicit(&w->clients, memory_order_relaxed);
+		t.streams += atomic_load_explicit(&w->streams, memory_order_relaxed);
+		t.rx_bytes += atomic_load_explicit(&w->rx_bytes, memory_order_relaxed);
+		t.tx_bytes += atomic_load_explicit(&w->tx_bytes, memory_order_relaxed);
+		t.links += atomic_load_explicit(&w->links, memory_order_relaxed);
+		t.sessions += atomic_load_explicit(&w->sessions, memory_order_relaxed);
+		t.slow_turns += atomic_load_explicit(&w->slow_turns, memory_order_relaxed);
+		t.max_turn_us = MAX(t.max_turn_us,
+			atomic_load_explicit(&w->max_turn_us, memory_order_relaxed));
+	}
+	*t_r = t;
+}

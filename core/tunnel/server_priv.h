@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* What the files of the server share: server.c (the whole, main thread), server_worker.c (one
+ * worker's part), server_session.c (one agent), bind.c (its tunnels), front.c (public listeners). */
+
+#ifndef ADIT_TUNNEL_SERVER_PRIV_H
+#define ADIT_TUNNEL_SERVER_PRIV_H
+
+#include "io/listen.h"
+#include "tunnel/auth.h"
+#include "tunnel/gate.h"
+#include "tunnel/registry.h"
+#include "tunnel/server.h"
+#include "tunnel/session.h"
+#include "util/map.h"
+
+#define SERVER_SOFTWARE "aditd/" PACKAGE_VERSION
+
+/* One configuration as one worker has it: its modules have their shares of this worker while
+ * anybody here uses it. Owner: the worker. */
+struct worker_conf {
+	struct server_conf *conf; /* one reference */
+	size_t users;             /* sessions, and 1 while it is the current one */
+};
+
+/* A worker's part of the server; w->app. Owner: the worker. */
+struct server_worker {
+	struct worker_streams streams; /* first: see session.h */
+	struct server *srv;
+	struct worker *w;
+	struct worker_conf *conf; /* current */
+	struct list sessions;     /* struct server_session */
+	struct idmap by_id;       /* logged in, by session id */
+	struct idmap fronts;      /* struct front, by claim id */
+	bool draining, drained;
+	struct turn_end drain_check;
+};
+
+struct server {
+	struct worker *main;
+	struct worker **workers;
+	struct server_worker **sw; /* each one's part; touched by the worker while it runs */
+	_Atomic size_t *load; /* sessions and links of each worker */
+	unsigned n_workers, n_parts; /* running; of sw and load */
+	struct server_conf *conf; /* in force; main thread */
+	struct registry *registry;
+	struct gate *gate;
+	struct list listeners; /* struct agent_listener; main thread */
+	struct timer sweep, drain_timer;
+	unsigned workers_drained;
+	bool draining;
+	void (*on_drained)(void *ctx);
+	void *ctx;
+};
+
+static inline struct server_worker *
+server_worker(struct worker *w)
+{
+	return w->app;
+}
+
+/* ---- server_worker.c ---------------------------------------------------------------------------- */
+int server_worker_init(struct worker *w, void *server);
+void server_worker_fini(struct worker *w);
+void server_worker_free(struct server_worker *sw); /* main thread, after the join; NULL is harmless */
+struct worker_conf *worker_conf_use(struct server_worker *sw);
+void worker_conf_done(struct server_worker *sw, struct worker_conf *wc);
+/* Hands a reference back to the main thread. Any worker. */
+void server_release_conf(struct worker *w, struct server_conf *conf);
+/* Looks at the end of the turn whether a drain has come to its end. */
+void server_drain_check(struct server_worker *sw);
+/* Messages, from any thread. Each returns 0 or -ESHUTDOWN. */
+int post_link(struct worker *to, int fd, const struct addr *from, struct server_conf *conf,
+	size_t transport);
+int post_client(struct worker *to, int fd, const struct addr *from, uint64_t session,
+	uint32_t tunnel);
+int post_kick(struct worker *to, uint64_t session, uint16_t code, const char *text);
+int post_close_front(struct worker *to, uint64_t claim);
+int post_conf(struct worker *to, struct server_conf *conf);
+int post_drain(struct worker *to, bool now);
+
+/* ---- server_session.c --------------------------------------------------------------------------- */
+struct tunnel {
+	uint32_t id;
+	char name[NAME_MAX_LEN + 1];
+	uint64_t claim;
+};
+
+struct server_session {
+	struct session base;
+	struct server_worker *sw;
+	struct worker_conf *conf;
+	const struct module *transport;
+	struct list node; /* in sw->sessions */
+	struct addr from;
+	char from_text[ADDR_TEXT_MAX], from_host[ADDR_TEXT_MAX];
+	uint64_t source;
+	bool at_gate;      /* gate_leave() is owed */
+	bool counted;      /* in srv->load */
+	uint8_t nonce_agent[MSG_NONCE];
+	struct adit_auth_req *req;
+	struct mono asked; /* when AUTH came */
+	struct timer refuse; /* the answer to a wrong login waits for its time */
+	uint16_t refuse_code;
+	bool logged_in;
+	struct identity id;
+	uint64_t reg_id;
+	struct idmap tunnels; /* struct tunnel by id */
+	struct mono since;
+	uint64_t clients, rx_bytes, tx_bytes;
+};
+
+static inline struct server_session *
+server_session_of(struct mux *m)
+{
+	return container_of(container_of(m, struct session, mux), struct server_session, base);
+}
+
+/* Takes over fd, which the gate has let in. */
+void server_session_open(struct server_worker *sw, int fd, const struct addr *from,
+	struct server_conf *conf, size_t transport);
+/* A public connection for one of its tunnels; takes over fd. */
+void server_session_client(struct server_session *ss, int fd, const struct addr *from,
+	uint32_t tunnel);
+/* At once, when the worker ends. */
+void server_session_destroy(struct server_session *ss);
+/* "session 3f2a… account=… agent=…" for logs; a static buffer of the worker's thread. */
+const char *server_session_name(const struct server_session *ss);
+
+/* ---- bind.c --------------------------------------------------------------------------------------*/
+void server_on_bind(struct mux *m, const struct msg_bind *bind);
+void server_on_unbind(struct mux *m, const struct msg_bind_fail *unbind);
+
+/* ---- front.c -------------------------------------------------------------------------------------*/
+/* Listens for clients of a claim. 0 or a negative errno (nothing is left then). */
+int front_open(struct server_worker *sw, uint64_t claim, const struct addr *a);
+void front_close(struct server_worker *sw, uint64_t claim); /* harmless when there is none */
+void fronts_close(struct server_worker *sw);
+
+#endif

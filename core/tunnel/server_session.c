@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* One agent at the server: its login, its clients, its end. Owner worker only; the login may be decided
+ * on another thread, whose answer comes back here. */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/server_priv.h"
+#include "util/log.h"
+#include "util/units.h"
+
+#define REFUSE_AFTER_MS 20 /* every wrong login is answered this long after it was asked */
+
+const char *
+server_session_name(const struct server_session *ss)
+{
+	static _Thread_local char buf[256];
+
+	if (ss->logged_in)
+		snprintf(buf, sizeof(buf), "session %08" PRIx64 " account=%s agent=%s",
+			ss->reg_id >> 32, ss->id.account, ss->id.agent);
+	else
+		snprintf(buf, sizeof(buf), "link from %s", ss->from_text);
+	return buf;
+}
+
+/* ---- Login --------------------------------------------------------------------------------------- */
+
+static void
+leave_gate(struct server_session *ss)
+{
+	if (ss->at_gate)
+		gate_leave(ss->sw->srv->gate, ss->source);
+	ss->at_gate = false;
+}
+
+static void
+fail_at_gate(struct server_session *ss)
+{
+	static struct log_limit limit;
+	const struct limits *l = &ss->sw->conf->conf->limits;
+	int64_t ms = gate_fail(ss->sw->srv->gate, ss->source, l, ss->base.w->now);
+
+	if (ms >= l->penalty_from && l->fail_penalty > 0)
+		log_limited(&limit, LOG_WARN, "address %s is refused for %" PRId64 " s: failed logins",
+			ss->from_host, ms / 1000);
+}
+
+/* All wrong credentials get the same text at the same time. */
+static void
+on_refuse(struct timer *t)
+{
+	struct server_session *ss = container_of(t, struct server_session, refuse);
+	uint16_t code = ss->refuse_code;
+
+	mux_send_auth_fail(&ss->base.mux, code, code == CODE_BUSY ? 5000 : 0, code_text(code));
+}
+
+static void
+refuse_login(struct server_session *ss, uint16_t code)
+{
+	int64_t passed = mono_diff_ms(ss->base.w->now, ss->asked);
+
+	ss->refuse_code = code;
+	timer_start(&ss->refuse, MAX(REFUSE_AFTER_MS - passed, 0));
+}
+
+static void
+accept_login(struct server_session *ss, struct adit_auth_req *req)
+{
+	const struct limits *l = &ss->sw->conf->conf->limits;
+	struct server *srv = ss->sw->srv;
+	struct session_ref replaced;
+	struct msg_auth_ok ok = {0};
+	char text[128];
+	uint16_t code;
+
+	code = registry_login(srv->registry, &req->id, ss->base.w->index, l, ss->base.w->now,
+		&ss->reg_id, &replaced, text, sizeof(text));
+	if (code != CODE_NONE) {
+		log_warn("link from %s account=%s refused: %s", ss->from_text, req->id.account, text);
+		mux_send_auth_fail(&ss->base.mux, code, 5000, text);
+		return;
+	}
+	leave_gate(ss);
+	ss->id = req->id; /* with its grants, which are ours now */
+	memset(&req->id, 0, sizeof(req->id));
+	ss->logged_in = true;
+	idmap_put(&ss->sw->by_id, ss->reg_id, ss);
+	atomic_fetch_add_explicit(&ss->base.w->stats.sessions, 1, memory_order_relaxed);
+	log_info("%s logged in from %s by %s", server_session_name(ss), ss->from_text, req->method);
+	ok.session = ss->reg_id;
+	ok.account = text_of(ss->id.account);
+	ok.agent = text_of(ss->id.agent);
+	ok.resume = text_of(NULL);
+	ok.data = (struct text){(const char *)req->reply.p, req->reply.len};
+	mux_send_auth_ok(&ss->base.mux, &ok);
+	if (replaced.id != 0)
+		(void)post_kick(srv->workers[replaced.worker], replaced.id, CODE_REPLACED,
+			code_text(CODE_REPLACED));
+}
+
+static void
+on_verdict(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
+{
+	struct server_session *ss = owner;
+
+	if (verdict == ADIT_CONTINUE) {
+		mux_send_challenge(&ss->base.mux,
+			(struct text){(const char *)req->challenge.p, req->challenge.len});
+		return;
+	}
+	ss->req = NULL;
+	if (verdict == ADIT_ALLOW) {
+		accept_login(ss, req);
+		return;
+	}
+	log_warn("link from %s agent=%s login by %s refused: %s", ss->from_text, req->id.agent,
+		req->method, req->reason[0] != '\0' ? req->reason : "wrong credential");
+	if (verdict == ADIT_DENY)
+		fail_at_gate(ss);
+	refuse_login(ss, verdict == ADIT_DENY ? CODE_AUTH_FAILED : CODE_BUSY);
+}
+
+static void
+on_hello(struct mux *m, const struct msg_hello *hello)
+{
+	memcpy(server_session_of(m)->nonce_agent, hello->nonce, MSG_NONCE);
+}
+
+static void
+on_auth(struct mux *m, const struct msg_auth *auth)
+{
+	struct server_session *ss = server_session_of(m);
+	char method[NAME_MAX_LEN + 1], agent[NAME_MAX_LEN + 1];
+	struct auth_input in = {
+		.method = text_copy(method, sizeof(method), auth->method),
+		.agent = text_copy(agent, sizeof(agent), auth->agent),
+		.peer = ss->from_host,
+		.source = ss->source,
+		.encrypted = ss->transport->transport.encrypted != 0,
+		.nonce_agent = ss->nonce_agent,
+		.nonce_server = m->nonce,
+		.data = auth->data.p,
+		.len = auth->data.n,
+	};
+
+	ss->asked = ss->base.w->now;
+	if (auth->data.n > ADIT_AUTH_DATA_MAX) {
+		session_fail(&ss->base, CODE_PROTOCOL, "AUTH: too much data");
+		return;
+	}
+	auth_begin(ss->base.w, ss->sw->conf->conf, &in, on_verdict, ss, &ss->req);
+}
+
+static void
+on_answer(struct mux *m, struct text data)
+{
+	struct server_session *ss = server_session_of(m);
+
+	ss->asked = ss->base.w->now;
+	if (data.n > ADIT_AUTH_DATA_MAX)
+		session_fail(&ss->base, CODE_PROTOCOL, "AUTH_ANSWER: too much data");
+	else
+		auth_answer(ss->req, data.p, data.n);
+}
+
+/* ---- Clients ------------------------------------------------------------------------------------- */
+
+static void
+on_stream_free(struct stream *st)
+{
+	struct server_worker *sw = server_worker(st->w);
+
+	if (sw->draining)
+		server_drain_check(sw);
+}
+
+static const char *
+no_room(const struct server_session *ss)
+{
+	const struct limits *l = ss->base.limits;
+
+	if (ss->base.n_streams >= (size_t)l->streams_per_session)
+		return "limit streams_per_session";
+	if (ss->base.mux.n_opening >= (size_t)l->opening_per_session)
+		return "limit opening_per_session";
+	return NULL;
+}
+
+void
+server_session_client(struct server_session *ss, int fd, const struct addr *from, uint32_t tunnel)
+{
+	static struct log_limit limit;
+	struct msg_open open = {.tunnel = tunnel, .port = addr_port(from)};
+	const char *full = no_room(ss);
+	struct stream *st;
+
+	if (full != NULL)
+		log_limited(&limit, LOG_WARN, "%s refuses a client: %s", server_session_name(ss), full);
+	if (full != NULL || ss->base.ended || idmap_get(&ss->tunnels, tunnel) == NULL) {
+		sock_abort_fd(fd);
+		return;
+	}
+	open.family = (uint8_t)addr_to_bytes(from, open.ip, &open.port);
+	st = stream_new(&ss->base);
+	st->on_free = on_stream_free;
+	st->ms = mux_open(&ss->base.mux, &open, st);
+	stream_attach(st, fd);
+	if (st->ms == NULL)
+		stream_abort(st, CODE_SHUTDOWN, NULL);
+	ss->clients++;
+	session_rearm(&ss->base);
+}
+
+static void
+on_open_ok(struct mux *m, struct mux_stream *ms)
+{
+	(void)m;
+	(void)ms; /* the client is connected already, its bytes are on their way */
+}
+
+static void
+on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struct text text)
+{
+	char safe[200];
+
+	if (log_wants(LOG_DEBUG))
+		log_debug("%s stream %u reset: %s: %s", server_session_name(server_session_of(m)),
+			ms->id, code_name(code), log_safe(safe, sizeof(safe), text.p, text.n));
+	session_on_reset(m, ms, code, text);
+}
+
+/* ---- End ----------------------------------------------------------------------------------------- */
+
+static void
+on_goaway(struct mux *m, const struct msg_goaway *goaway)
+{
+	char safe[200];
+
+	log_info("%s leaves: %s", server_session_name(server_session_of(m)),
+		log_safe(safe, sizeof(safe), goaway->text.p, goaway->text.n));
+	session_on_goaway(m, goaway);
+}
+
+static void
+on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_t retry_ms)
+{
+	struct server_session *ss = container_of(s, struct server_session, base);
+	char safe[300], took[32];
+
+	(void)retry_ms;
+	if (ss->req != NULL)
+		auth_cancel(ss->req);
+	ss->req = NULL;
+	timer_stop(&ss->refuse);
+	if (!ss->logged_in && local && (code == CODE_PROTOCOL || code == CODE_TIMEOUT))
+		fail_at_gate(ss);
+	leave_gate(ss);
+	log_safe(safe, sizeof(safe), text, strlen(text));
+	if (ss->logged_in)
+		log_info("%s closed: %s: %s (after %s, %" PRIu64 " clients)", server_session_name(ss),
+			code_name(code), safe,
+			units_ms_human(mono_diff_ms(s->w->now, ss->since), took, sizeof(took)),
+			ss->clients);
+	else
+		log_info("%s closed: %s: %s", server_session_name(ss), code_name(code), safe);
+	if (ss->logged_in) {
+		idmap_del(&ss->sw->by_id, ss->reg_id);
+		registry_logout(ss->sw->srv->registry, ss->reg_id, s->w->now,
+			ss->sw->conf->conf->limits.reserve_for);
+	}
+}
+
+static void
+forget(struct server_session *ss)
+{
+	struct server_worker *sw = ss->sw;
+	struct tunnel *t;
+	size_t pos = 0;
+
+	while ((t = idmap_next(&ss->tunnels, &pos, NULL)) != NULL)
+		free(t);
+	idmap_fini(&ss->tunnels);
+	identity_fini(&ss->id);
+	list_remove(&ss->node);
+	leave_gate(ss);
+	atomic_fetch_sub_explicit(&sw->srv->load[sw->w->index], 1, memory_order_relaxed);
+	worker_conf_done(sw, ss->conf);
+	free(ss);
+	if (sw->draining)
+		server_drain_check(sw);
+}
+
+static void
+on_free(struct session *s)
+{
+	forget(container_of(s, struct server_session, base));
+}
+
+static const struct mux_ops server_mux_ops = {
+	.hello = on_hello,
+	.auth = on_auth,
+	.answer = on_answer,
+	.bind = server_on_bind,
+	.unbind = server_on_unbind,
+	.open_ok = on_open_ok,
+	.data = session_on_data,
+	.fin = session_on_fin,
+	.reset = on_reset,
+	.gone = session_on_gone,
+	.pull = session_on_pull,
+	.goaway = on_goaway,
+	.wake = session_on_wake,
+	.closed = session_on_closed,
+};
+
+static const struct session_ops server_session_ops = {
+	.mux = &server_mux_ops,
+	.ended = on_ended,
+	.free = on_free,
+};
+
+void
+server_session_open(struct server_worker *sw, int fd, const struct addr *from,
+	struct server_conf *conf, size_t transport)
+{
+	struct server_session *ss = xcalloc(1, sizeof(*ss));
+
+	ss->sw = sw;
+	ss->conf = worker_conf_use(sw);
+	/* The listener may have accepted under a configuration that is not in force any more. */
+	ss->transport = ss->conf->conf == conf ? conf->modules.transport[transport] : NULL;
+	ss->from = *from;
+	addr_text(from, ss->from_text, sizeof(ss->from_text));
+	addr_host_text(from, ss->from_host, sizeof(ss->from_host));
+	ss->source = addr_source_key(from);
+	ss->at_gate = true;
+	ss->since = sw->w->now;
+	list_init(&ss->node);
+	list_push(&sw->sessions, &ss->node);
+	timer_init(&ss->refuse, sw->w, "login refusal", on_refuse);
+	atomic_fetch_add_explicit(&sw->w->stats.links, 1, memory_order_relaxed);
+	if (ss->transport == NULL || sw->draining) {
+		sock_abort_fd(fd);
+		forget(ss);
+	} else if (session_open(&ss->base, sw->w, fd, ROLE_SERVER, &server_session_ops,
+			   &ss->conf->conf->limits, ss->transport, NULL, SERVER_SOFTWARE) < 0) {
+		forget(ss);
+	}
+}
+
+void
+server_session_destroy(struct server_session *ss)
+{
+	session_fail(&ss->base, CODE_SHUTDOWN, code_text(CODE_SHUTDOWN));
+	conn_close(&ss->base.conn);
+	worker_reap(ss->base.w, &ss->base.reap);
+}

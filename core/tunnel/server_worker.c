@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* One worker's part of the server: what it holds, and the messages that reach it. Owner: the worker;
+ * only the post_… functions may be called by others. A message that comes late (the worker ends)
+ * releases what it carries. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/server_priv.h"
+#include "util/log.h"
+
+#define RETURN_AFTER_MS 1000 /* what agents are told when the server drains */
+
+/* ---- Configurations ------------------------------------------------------------------------------ */
+
+static struct worker_conf *
+worker_conf_new(struct worker *w, struct server_conf *conf)
+{
+	struct worker_conf *wc = xcalloc(1, sizeof(*wc));
+
+	wc->conf = conf;
+	wc->users = 1;
+	if (modules_worker_init(&conf->modules, w->index) < 0) {
+		free(wc);
+		return NULL;
+	}
+	return wc;
+}
+
+struct worker_conf *
+worker_conf_use(struct server_worker *sw)
+{
+	sw->conf->users++;
+	return sw->conf;
+}
+
+void
+worker_conf_done(struct server_worker *sw, struct worker_conf *wc)
+{
+	if (--wc->users > 0)
+		return;
+	modules_worker_fini(&wc->conf->modules, sw->w->index);
+	server_release_conf(sw->w, wc->conf);
+	free(wc);
+}
+
+struct conf_msg {
+	struct mbox_msg msg;
+	struct server_conf *conf;
+	struct worker *to;
+};
+
+static void
+on_release(struct mbox_msg *msg, bool late)
+{
+	struct conf_msg *m = container_of(msg, struct conf_msg, msg);
+
+	(void)late;
+	server_conf_unref(m->conf);
+	free(m);
+}
+
+void
+server_release_conf(struct worker *w, struct server_conf *conf)
+{
+	struct conf_msg *m = xcalloc(1, sizeof(*m));
+
+	m->msg.deliver = on_release;
+	m->conf = conf;
+	if (worker_post(server_worker(w)->srv->main, &m->msg) < 0)
+		on_release(&m->msg, true); /* the main thread waits for us: nobody else is at it */
+}
+
+static void
+on_conf(struct mbox_msg *msg, bool late)
+{
+	struct conf_msg *m = container_of(msg, struct conf_msg, msg);
+	struct server_worker *sw = server_worker(m->to);
+	struct worker_conf *wc = late ? NULL : worker_conf_new(m->to, m->conf);
+
+	if (wc == NULL) {
+		if (!late)
+			log_error("worker %u keeps the old configuration: a plugin failed",
+				m->to->index);
+		server_release_conf(m->to, m->conf);
+	} else {
+		worker_conf_done(sw, sw->conf);
+		sw->conf = wc;
+	}
+	free(m);
+}
+
+int
+post_conf(struct worker *to, struct server_conf *conf)
+{
+	struct conf_msg *m = xcalloc(1, sizeof(*m));
+	int rc;
+
+	m->msg.deliver = on_conf;
+	m->conf = server_conf_ref(conf);
+	m->to = to;
+	rc = worker_post(to, &m->msg);
+	if (rc < 0) {
+		server_conf_unref(conf);
+		free(m);
+	}
+	return rc;
+}
+
+/* ---- Links and clients --------------------------------------------------------------------------- */
+
+struct fd_msg {
+	struct mbox_msg msg;
+	struct worker *to;
+	int fd;
+	struct addr from;
+	struct server_conf *conf; /* links */
+	size_t transport;
+	uint64_t session; /* clients */
+	uint32_t tunnel;
+};
+
+static void
+on_link(struct mbox_msg *msg, bool late)
+{
+	struct fd_msg *m = container_of(msg, struct fd_msg, msg);
+
+	if (late)
+		sock_abort_fd(m->fd);
+	else
+		server_session_open(server_worker(m->to), m->fd, &m->from, m->conf, m->transport);
+	server_release_conf(m->to, m->conf);
+	free(m);
+}
+
+int
+post_link(struct worker *to, int fd, const struct addr *from, struct server_conf *conf,
+	size_t transport)
+{
+	struct fd_msg *m = xcalloc(1, sizeof(*m));
+	int rc;
+
+	*m = (struct fd_msg){.msg.deliver = on_link, .to = to, .fd = fd, .from = *from,
+		.conf = server_conf_ref(conf), .transport = transport};
+	rc = worker_post(to, &m->msg);
+	if (rc < 0) {
+		server_conf_unref(conf);
+		free(m);
+	}
+	return rc;
+}
+
+static void
+on_client(struct mbox_msg *msg, bool late)
+{
+	struct fd_msg *m = container_of(msg, struct fd_msg, msg);
+	struct server_session *ss = NULL;
+
+	if (!late)
+		ss = idmap_get(&server_worker(m->to)->by_id, m->session);
+	if (ss != NULL)
+		server_session_client(ss, m->fd, &m->from, m->tunnel);
+	else
+		sock_abort_fd(m->fd);
+	free(m);
+}
+
+int
+post_client(struct worker *to, int fd, const struct addr *from, uint64_t session, uint32_t tunnel)
+{
+	struct fd_msg *m = xcalloc(1, sizeof(*m));
+	int rc;
+
+	*m = (struct fd_msg){.msg.deliver = on_client, .to = to, .fd = fd, .from = *from,
+		.session = session, .tunnel = tunnel};
+	rc = worker_post(to, &m->msg);
+	if (rc < 0)
+		free(m);
+	return rc;
+}
+
+/* ---- Other messages ------------------------------------------------------------------------------ */
+
+struct id_msg {
+	struct mbox_msg msg;
+	struct worker *to;
+	uint64_t id;
+	uint16_t code;
+	const char *text; /* constant */
+	bool now;
+};
+
+static int
+post_id(struct worker *to, const struct id_msg *what)
+{
+	struct id_msg *m = xcalloc(1, sizeof(*m));
+	int rc;
+
+	*m = *what;
+	m->to = to;
+	rc = worker_post(to, &m->msg);
+	if (rc < 0)
+		free(m);
+	return rc;
+}
+
+static void
+on_kick(struct mbox_msg *msg, bool late)
+{
+	struct id_msg *m = container_of(msg, struct id_msg, msg);
+	struct server_session *ss = NULL;
+
+	if (!late)
+		ss = idmap_get(&server_worker(m->to)->by_id, m->id);
+	if (ss != NULL)
+		session_fail(&ss->base, m->code, m->text);
+	free(m);
+}
+
+int
+post_kick(struct worker *to, uint64_t session, uint16_t code, const char *text)
+{
+	return post_id(to, &(struct id_msg){.msg.deliver = on_kick, .id = session, .code = code,
+				   .text = text});
+}
+
+static void
+on_close_front(struct mbox_msg *msg, bool late)
+{
+	struct id_msg *m = container_of(msg, struct id_msg, msg);
+
+	if (!late)
+		front_close(server_worker(m->to), m->id);
+	free(m);
+}
+
+int
+post_close_front(struct worker *to, uint64_t claim)
+{
+	return post_id(to, &(struct id_msg){.msg.deliver = on_close_front, .id = claim});
+}
+
+/* ---- Drain --------------------------------------------------------------------------------------- */
+
+static void
+on_worker_drained(struct mbox_msg *msg, bool late)
+{
+	struct conf_msg *m = container_of(msg, struct conf_msg, msg);
+	struct server *srv = server_worker(m->to)->srv;
+
+	if (!late && ++srv->workers_drained == srv->n_workers)
+		srv->on_drained(srv->ctx);
+	free(m);
+}
+
+static void
+say_drained(struct server_worker *sw)
+{
+	struct conf_msg *m = xcalloc(1, sizeof(*m));
+
+	sw->drained = true;
+	m->msg.deliver = on_worker_drained;
+	m->to = sw->w;
+	if (worker_post(sw->srv->main, &m->msg) < 0)
+		free(m);
+}
+
+/* Sessions whose streams have all ended are done; so is the worker when none is left. */
+static void
+on_drain_check(struct turn_end *t)
+{
+	struct server_worker *sw = container_of(t, struct server_worker, drain_check);
+	struct list *n, *tmp;
+
+	list_each(n, tmp, &sw->sessions) {
+		struct server_session *ss = list_entry(n, struct server_session, node);
+
+		if (ss->base.n_streams == 0 && ss->base.mux.n_streams == 0)
+			session_fail(&ss->base, CODE_SHUTDOWN, code_text(CODE_SHUTDOWN));
+	}
+	if (!sw->drained && list_empty(&sw->sessions) && sw->streams.n_flushing == 0)
+		say_drained(sw);
+}
+
+void
+server_drain_check(struct server_worker *sw)
+{
+	worker_at_end(sw->w, &sw->drain_check);
+}
+
+static void
+on_drain(struct mbox_msg *msg, bool late)
+{
+	struct id_msg *m = container_of(msg, struct id_msg, msg);
+	struct server_worker *sw = server_worker(m->to);
+	bool now = m->now;
+	struct list *n, *tmp;
+
+	free(m);
+	if (late)
+		return;
+	sw->draining = true;
+	fronts_close(sw);
+	list_each(n, tmp, &sw->sessions) {
+		struct server_session *ss = list_entry(n, struct server_session, node);
+
+		if (now)
+			session_fail(&ss->base, CODE_SHUTDOWN, code_text(CODE_SHUTDOWN));
+		else
+			mux_drain(&ss->base.mux, CODE_SHUTDOWN, RETURN_AFTER_MS,
+				code_text(CODE_SHUTDOWN));
+	}
+	server_drain_check(sw);
+}
+
+int
+post_drain(struct worker *to, bool now)
+{
+	return post_id(to, &(struct id_msg){.msg.deliver = on_drain, .now = now});
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------- */
+
+int
+server_worker_init(struct worker *w, void *arg)
+{
+	struct server *srv = arg;
+	struct server_worker *sw = xcalloc(1, sizeof(*sw));
+
+	list_init(&sw->streams.flushing);
+	list_init(&sw->sessions);
+	list_init(&sw->drain_check.node);
+	sw->drain_check.run = on_drain_check;
+	sw->srv = srv;
+	sw->w = w;
+	w->app = srv->sw[w->index] = sw;
+	sw->conf = worker_conf_new(w, server_conf_ref(srv->conf));
+	if (sw->conf == NULL) {
+		server_conf_unref(srv->conf);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What is left of sessions and streams is freed behind this, on the same thread; sw itself when the
+ * worker is joined. */
+
+void
+server_worker_fini(struct worker *w)
+{
+	struct server_worker *sw = server_worker(w);
+	struct list *n, *tmp;
+
+	sw->draining = false;
+	fronts_close(sw);
+	list_each(n, tmp, &sw->sessions)
+		server_session_destroy(list_entry(n, struct server_session, node));
+	worker_streams_abort(w);
+	worker_conf_done(sw, sw->conf);
+	idmap_fini(&sw->fronts);
+}
+
+void
+server_worker_free(struct server_worker *sw)
+{
+	if (sw == NULL)
+		return;
+	idmap_fini(&sw->by_id);
+	free(sw);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Dialling: connects a stream to its tunnel's target, whose address comes from the agent's own
+ * configuration and from nowhere else, and answers the server's OPEN. Runs on the agent's worker. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/agent_priv.h"
+#include "tunnel/http_watch.h"
+#include "util/log.h"
+
+/* One stream's dial and, once connected, what the agent wants to remember of it. */
+struct dial {
+	struct stream *st;
+	struct agent_worker *aw;
+	const struct tunnel_conf *tunnel;
+	struct resolve *resolve;
+	struct addr addr[RESOLVE_MAX];
+	int n, next, last_err;
+	struct mono began;
+};
+
+static void
+on_exchange(void *ctx, const struct http_exchange *x)
+{
+	const struct dial *d = ctx;
+	struct agent *a = d->aw->a;
+	struct agent_totals *t = &a->totals;
+
+	log_info("tunnel=%s HTTP %s %s %d %.1f ms", d->tunnel->name, x->method, x->path, x->status,
+		(double)x->us / 1000);
+	pthread_mutex_lock(&a->lock);
+	t->http_requests++;
+	t->http_status[x->status / 100 <= 5 ? x->status / 100 : 0]++;
+	if (x->status != 0) {
+		t->http_min_us = t->http_timed == 0 ? x->us : MIN(t->http_min_us, x->us);
+		t->http_max_us = MAX(t->http_max_us, x->us);
+		t->http_sum_us += x->us;
+		t->http_timed++;
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
+static void
+on_free(struct stream *st)
+{
+	struct dial *d = st->role;
+	struct agent *a = d->aw->a;
+
+	http_watch_end(st->watch, st->w->now);
+	resolve_cancel(d->resolve);
+	pthread_mutex_lock(&a->lock);
+	a->totals.streams_open--;
+	if (st->connected && !(st->eof && st->fin))
+		a->totals.streams_reset++;
+	pthread_mutex_unlock(&a->lock);
+	free(d);
+}
+
+static void
+failed(struct dial *d, uint16_t code, const char *why)
+{
+	static struct log_limit limit;
+	struct agent *a = d->aw->a;
+	char text[256];
+
+	snprintf(text, sizeof(text), "target %s: %s", d->tunnel->target, why);
+	log_limited(&limit, LOG_WARN, "tunnel=%s %s", d->tunnel->name, text);
+	pthread_mutex_lock(&a->lock);
+	a->totals.streams_refused++;
+	pthread_mutex_unlock(&a->lock);
+	if (d->st->ms != NULL)
+		mux_open_fail(d->st->ms, code, text);
+	stream_reset(d->st);
+}
+
+static void
+connected(struct dial *d)
+{
+	struct agent *a = d->aw->a;
+	struct agent_totals *t = &a->totals;
+	int64_t us = (d->aw->w->now.ns - d->began.ns) / 1000;
+
+	timer_stop(&d->st->timer);
+	pthread_mutex_lock(&a->lock);
+	t->dial_min_us = t->dials == 0 ? us : MIN(t->dial_min_us, us);
+	t->dial_max_us = MAX(t->dial_max_us, us);
+	t->dial_sum_us += us;
+	t->dials++;
+	pthread_mutex_unlock(&a->lock);
+	if (d->st->ms != NULL)
+		mux_open_ok(d->st->ms);
+	stream_connected(d->st);
+}
+
+static void try_next(struct dial *d);
+
+static void
+on_connected(struct sock *s, int err)
+{
+	struct stream *st = container_of(s, struct stream, sock);
+	struct dial *d = st->role;
+
+	if (err == 0) {
+		connected(d);
+		return;
+	}
+	d->last_err = -err;
+	sock_close(s);
+	try_next(d);
+}
+
+static const struct sock_ops dial_ops = {
+	.connected = on_connected,
+	.what = "dialling a target",
+};
+
+static void
+try_next(struct dial *d)
+{
+	while (d->next < d->n) {
+		int rc;
+
+		sock_init_closed(&d->st->sock, d->st->w, &dial_ops);
+		rc = sock_connect(&d->st->sock, &d->addr[d->next++]);
+		if (rc == 0)
+			return;
+		d->last_err = -rc;
+	}
+	failed(d, code_of_dial(d->last_err), strerror(d->last_err));
+}
+
+static void
+on_timeout(struct timer *t)
+{
+	struct stream *st = container_of(t, struct stream, timer);
+
+	failed(st->role, CODE_CONNECT_TIMEOUT, "does not answer");
+}
+
+static void
+on_resolved(void *owner, const struct addr *a, int n, int err)
+{
+	struct dial *d = owner;
+
+	d->resolve = NULL;
+	if (d->st->dead)
+		return; /* the client is gone already */
+	if (n == 0) {
+		failed(d, CODE_NO_SUCH_HOST, gai_strerror(err));
+		return;
+	}
+	d->n = MIN(n, RESOLVE_MAX);
+	memcpy(d->addr, a, (size_t)d->n * sizeof(*a));
+	try_next(d);
+}
+
+void
+target_dial(struct agent_session *as, struct mux_stream *ms, const struct tunnel_conf *tunnel)
+{
+	struct agent_worker *aw = as->aw;
+	struct stream *st = stream_new(&as->base);
+	struct dial *d = xcalloc(1, sizeof(*d));
+
+	ms->user = st;
+	st->ms = ms;
+	st->role = d;
+	st->on_free = on_free;
+	d->st = st;
+	d->aw = aw;
+	d->tunnel = tunnel;
+	d->began = aw->w->now;
+	pthread_mutex_lock(&aw->a->lock);
+	aw->a->totals.streams++;
+	aw->a->totals.streams_open++;
+	pthread_mutex_unlock(&aw->a->lock);
+	st->watch = http_watch_new(on_exchange, d);
+	timer_init(&st->timer, aw->w, "dial timeout", on_timeout);
+	timer_start(&st->timer, aw->conf->limits.open_timeout);
+	if (addr_parse(tunnel->host, tunnel->port, &d->addr[0]) == 0) {
+		d->n = 1;
+		try_next(d);
+		return;
+	}
+	d->resolve = resolve_start(aw->w, tunnel->host, tunnel->port, on_resolved, d);
+	if (d->resolve == NULL)
+		failed(d, CODE_OVERLOAD, "too many names are being resolved");
+}

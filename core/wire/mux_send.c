@@ -212,9 +212,25 @@ static void
 finish(struct mux_stream *st, struct wr *w)
 {
 	put_frame(w, FRAME_FIN, st->id, 0);
+	list_remove(&st->run); /* pull() may have called mux_ready() */
 	st->tx_end = END_FIN;
 	stream_ended(st);
 	stream_settle(st);
+}
+
+/* After a DATA frame: a stream that may have more keeps its turn while it has a quantum left. */
+static void
+again(struct mux_stream *st, bool more)
+{
+	if (!more) {
+		st->deficit = 0;
+		return; /* unless pull() has called mux_ready() it is in no list */
+	}
+	list_remove(&st->run);
+	if (st->deficit > 0)
+		list_push_front(&st->m->ready, &st->run);
+	else
+		list_push(&st->m->ready, &st->run);
 }
 
 /* One DATA frame of st, which is in no list; puts it back where it belongs. */
@@ -254,12 +270,7 @@ output_frame(struct mux_stream *st, struct wr *w)
 		w->p += n;
 		stream_sent(st, (uint32_t)n);
 		st->deficit -= (int32_t)n;
-		if ((size_t)n < max)
-			st->deficit = 0;
-		else if (st->deficit > 0)
-			list_push_front(&m->ready, &st->run);
-		else
-			list_push(&m->ready, &st->run);
+		again(st, (size_t)n == max);
 	}
 }
 

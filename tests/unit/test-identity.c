@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* Names and grants: what is a name, what is refused, what replaces. */
+
+#include <errno.h>
+
+#include "tap.h"
+#include "tunnel/identity.h"
+
+static void
+test_names(void)
+{
+	static const char *const good[] = {"a", "web1", "A-Z.a_z-09", "...", "-"};
+	static const char *const bad[] = {"", " ", "a b", "a/b", "caf\xc3\xa9", "a\n", "a:b", "a@b"};
+	char longest[NAME_MAX_LEN + 2];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		ok(name_valid(good[i]), "\"%s\" is a name", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ok(!name_valid(bad[i]), "what is no name is refused (%zu)", i);
+	memset(longest, 'x', sizeof(longest));
+	longest[NAME_MAX_LEN] = '\0';
+	ok(name_valid(longest), "64 letters are a name");
+	longest[NAME_MAX_LEN] = 'x';
+	longest[NAME_MAX_LEN + 1] = '\0';
+	ok(!name_valid(longest), "65 are not");
+	ok(!name_valid_n("a\0b", 3), "a zero byte is no part of a name");
+	ok(name_valid_n("abc/", 3), "only n bytes are looked at");
+}
+
+static void
+test_grants(void)
+{
+	static char key[GRANT_KEY_MAX + 2], value[GRANT_VALUE_MAX + 2];
+	struct identity id = {.account = "acme"};
+
+	ok(identity_granted(&id, "ports") == NULL, "nothing is granted at first");
+	is_int(identity_grant(&id, "ports", "1-2"), 0, "a grant is taken");
+	is_str(identity_granted(&id, "ports"), "1-2", "and found");
+	is_int(identity_grant(&id, "ports", identity_granted(&id, "ports")), 0,
+		"its own value may replace it");
+	is_int(identity_grant(&id, "ports", "443"), 0, "the same key again");
+	is_str(identity_granted(&id, "ports"), "443", "replaces");
+	is_int(id.n_grants, 1, "and adds nothing");
+	is_int(identity_grant(&id, "", "x"), -EINVAL, "an empty key is refused");
+	is_int(identity_grant(&id, "empty", ""), 0, "an empty value is not");
+
+	memset(key, 'k', sizeof(key) - 1);
+	is_int(identity_grant(&id, key, "x"), -EINVAL, "a key that is too long is refused");
+	key[GRANT_KEY_MAX] = '\0';
+	is_int(identity_grant(&id, key, "x"), 0, "one letter less is taken");
+	memset(value, 'v', sizeof(value) - 1);
+	is_int(identity_grant(&id, "long", value), -EINVAL, "a value that is too long is refused");
+	value[GRANT_VALUE_MAX] = '\0';
+	is_int(identity_grant(&id, "long", value), 0, "one letter less is taken");
+	is_str(identity_granted(&id, "long"), value, "whole");
+
+	for (int i = (int)id.n_grants; i < GRANTS_MAX; i++) {
+		snprintf(key, sizeof(key), "key%d", i);
+		if (identity_grant(&id, key, "v") != 0)
+			break;
+	}
+	is_int(id.n_grants, GRANTS_MAX, "32 grants fit");
+	is_int(identity_grant(&id, "one-more", "v"), -ENOSPC, "one more does not");
+	is_int(identity_grant(&id, "ports", "80"), 0, "replacing still works");
+
+	identity_fini(&id);
+	ok(id.n_grants == 0 && id.account[0] == '\0', "afterwards it is empty");
+	identity_fini(&id);
+	ok(true, "emptying twice is harmless");
+}
+
+int
+main(void)
+{
+	test_names();
+	test_grants();
+	return done_testing();
+}

@@ -16,6 +16,7 @@
 #include "ctl/agent_options.h"
 #include "ctl/agent_report.h"
 #include "ctl/main.h"
+#include "ctl/plugset.h"
 #include "ctl/server_options.h"
 #include "io/listen.h"
 #include "io/signals.h"
@@ -143,6 +144,22 @@ serve(const struct agent_conf *conf, bool quiet)
 }
 
 static int
+check(const struct agent_options *o)
+{
+	struct agent_conf *conf;
+	char names[512];
+	struct err e;
+
+	if (agent_config_load(&o->request, &conf, NULL, &e) < 0)
+		return complain(&e, EX_CONFIG);
+	printf("configuration is good: agent %s, server %s, %zu %s, plugins %s\n", conf->name,
+		conf->server, conf->n_tunnels, conf->n_tunnels == 1 ? "tunnel" : "tunnels",
+		modules_names(&conf->modules, names, sizeof(names)));
+	agent_config_free(conf);
+	return EXIT_GOOD;
+}
+
+static int
 run(const struct agent_options *o)
 {
 	struct agent_conf *conf;
@@ -165,25 +182,43 @@ run(const struct agent_options *o)
 	return status;
 }
 
+static int
+dispatch(const struct agent_options *o)
+{
+	switch (o->action) {
+	case AGENT_RUN:
+		return run(o);
+	case AGENT_CHECK:
+		return check(o);
+	case AGENT_HELP:
+		fputs(agent_options_help, stdout);
+		return EXIT_GOOD;
+	case AGENT_VERSION:
+		puts("adit " ADIT_VERSION);
+		return EXIT_GOOD;
+	}
+	return EXIT_FAILED;
+}
+
 int
 adit_agent_main(int argc, char **argv)
 {
 	struct agent_options o;
 	struct err e;
+	int status;
 
 	if (agent_options_parse(argc, argv, &o, &e) < 0) {
 		complain(&e, EXIT_USAGE);
 		fputs("adit: see adit --help\n", stderr);
 		return EXIT_USAGE;
 	}
-	if (o.action == AGENT_HELP)
-		fputs(agent_options_help, stdout);
-	else if (o.action == AGENT_VERSION)
-		puts("adit " ADIT_VERSION);
-	if (o.action != AGENT_RUN)
-		return fflush(stdout) != 0 ? EXIT_FAILED : EXIT_GOOD;
 	signal(SIGPIPE, SIG_IGN);
 	if (o.has_level)
 		log_set_level(o.level);
-	return run(&o);
+	status = dispatch(&o);
+	if (status == EXIT_GOOD && (fflush(stdout) != 0 || ferror(stdout))) {
+		err_set(&e, "cannot write the output: %s", strerror(errno));
+		return complain(&e, EXIT_FAILED);
+	}
+	return status;
 }

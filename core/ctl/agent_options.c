@@ -29,6 +29,7 @@ const char agent_options_help[] =
 	"  -c, --config FILE       default ~/.config/adit/adit.conf, then " ADIT_SYSCONFDIR
 	"/adit/adit.conf\n"
 	"      --agent NAME        this agent's name; default the host's\n"
+	"      --check             check the configuration and stop\n"
 	"      --no-reconnect      stop when the link is lost\n"
 	"      --max-attempts N    give up after N failed attempts in a row; 0 is never\n"
 	"      --allow-plain       allow a link that others can read\n"
@@ -45,6 +46,7 @@ const char agent_options_help[] =
 enum {
 	OPT_LOCAL = 256,
 	OPT_AGENT,
+	OPT_CHECK,
 	OPT_NO_RECONNECT,
 	OPT_MAX_ATTEMPTS,
 	OPT_ALLOW_PLAIN,
@@ -63,6 +65,7 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"local", required_argument, NULL, OPT_LOCAL},
 	{"agent", required_argument, NULL, OPT_AGENT},
+	{"check", no_argument, NULL, OPT_CHECK},
 	{"no-reconnect", no_argument, NULL, OPT_NO_RECONNECT},
 	{"max-attempts", required_argument, NULL, OPT_MAX_ATTEMPTS},
 	{"allow-plain", no_argument, NULL, OPT_ALLOW_PLAIN},
@@ -150,6 +153,9 @@ take_option(int opt, struct agent_options *o, struct err *e)
 		return 0;
 	case 'V':
 		o->action = AGENT_VERSION;
+		return 0;
+	case OPT_CHECK:
+		o->action = AGENT_CHECK;
 		return 0;
 	case 'q':
 		o->quiet = true;
@@ -244,7 +250,7 @@ agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err
 		else
 			rc = take_option(opt, &o, e);
 	}
-	if (rc == 0 && o.action == AGENT_RUN)
+	if (rc == 0 && (o.action == AGENT_RUN || o.action == AGENT_CHECK))
 		rc = take_command(argc - optind, argv + optind, &o, e);
 	if (rc == 0)
 		*o_r = o;

@@ -10,7 +10,7 @@
 #include "util/err.h"
 #include "util/log.h"
 
-enum agent_action { AGENT_RUN, AGENT_HELP, AGENT_VERSION };
+enum agent_action { AGENT_RUN, AGENT_CHECK, AGENT_HELP, AGENT_VERSION };
 
 struct agent_options {
 	enum agent_action action;

@@ -73,6 +73,17 @@ next(struct grammar *g)
 	return lex_next(&g->lex, g->e);
 }
 
+/* The same where a value is expected: an error is the key's. */
+static int
+next_value(struct grammar *g)
+{
+	int rc = next(g);
+
+	if (rc < 0)
+		err_prefix(g->e, "key '%.*s'", (int)MIN(g->key.n, 60), g->key.s);
+	return rc;
+}
+
 static int
 scalar(struct grammar *g)
 {
@@ -87,28 +98,67 @@ scalar(struct grammar *g)
 	return rc;
 }
 
-/* The elements of a list or of an array, up to its closing bracket. */
+/* What stands open while its inside is read. */
+struct open {
+	struct key key;
+	int line;
+	char close;
+	enum token_kind kind; /* of an array's elements; END: not known yet */
+};
+
 static int
-elements(struct grammar *g, int line, char close, int (*element)(struct grammar *g))
+fail_open(struct grammar *g, const struct open *o)
 {
-	for (size_t n = 0; !lex_at(&g->lex, close) || n > 0; n++) {
+	return err_at(g->e, g->lex.file, o->line, "key '%.*s': this is never closed with '%c'",
+		(int)MIN(o->key.n, 60), o->key.s, o->close);
+}
+
+/* An array's elements are scalars of one type; a list's are anything. */
+static int
+element(struct grammar *g, struct open *o)
+{
+	enum token_kind kind = g->lex.tok.kind;
+
+	if (o->close == ')')
+		return value(g);
+	if (o->kind != TOKEN_END && kind != o->kind && kind != TOKEN_PUNCT && kind != TOKEN_END)
+		return err_at(g->e, g->lex.file, g->lex.tok.line,
+			"key '%.*s': the elements of an array [ … ] must be of one type",
+			(int)MIN(o->key.n, 60), o->key.s);
+	o->kind = kind;
+	return scalar(g);
+}
+
+/* Behind an element: a comma and another one, or the end. */
+static int
+separator(struct grammar *g, const struct open *o)
+{
+	if (lex_at(&g->lex, o->close))
+		return 0;
+	if (g->lex.tok.kind == TOKEN_END)
+		return fail_open(g, o);
+	if (!lex_at(&g->lex, ','))
+		return fail(g, o->close == ')' ? "',' or ')'" : "',' or ']'");
+	if (next_value(g) < 0)
+		return -EINVAL;
+	if (lex_at(&g->lex, o->close))
+		return err_at(g->e, g->lex.file, g->lex.tok.line,
+			"a comma stands between two elements, not before '%c'", o->close);
+	return 0;
+}
+
+/* The elements of a list or of an array, and its closing bracket. */
+static int
+elements(struct grammar *g, struct open *o)
+{
+	for (size_t n = 0; !lex_at(&g->lex, o->close); n++) {
 		if (g->lex.tok.kind == TOKEN_END)
-			return err_at(g->e, g->lex.file, line, "this is never closed with '%c'",
-				close);
-		if (n > GRAMMAR_ITEMS_MAX)
-			return err_at(g->e, g->lex.file, line, "more than %d elements",
+			return fail_open(g, o);
+		if (n == GRAMMAR_ITEMS_MAX)
+			return err_at(g->e, g->lex.file, o->line, "more than %d elements",
 				GRAMMAR_ITEMS_MAX);
-		if (element(g) < 0)
+		if (element(g, o) < 0 || separator(g, o) < 0)
 			return -EINVAL;
-		if (lex_at(&g->lex, close))
-			break;
-		if (!lex_at(&g->lex, ','))
-			return fail(g, close == ')' ? "',' or ')'" : "',' or ']'");
-		if (next(g) < 0)
-			return -EINVAL;
-		if (lex_at(&g->lex, close))
-			return err_at(g->e, g->lex.file, g->lex.tok.line,
-				"a comma stands between two elements, not before '%c'", close);
 	}
 	return next(g);
 }
@@ -150,7 +200,7 @@ setting(struct grammar *g, struct scope *scope)
 			(int)MIN(g->key.n, 40), g->key.s);
 		return fail(g, expected);
 	}
-	if (next(g) < 0 || value(g) < 0)
+	if (next_value(g) < 0 || value(g) < 0)
 		return -EINVAL;
 	if (lex_at(&g->lex, ';') || lex_at(&g->lex, ','))
 		return next(g);
@@ -171,36 +221,36 @@ settings(struct grammar *g)
 }
 
 static int
-group(struct grammar *g, int line)
+group(struct grammar *g, const struct open *o)
 {
 	if (settings(g) < 0)
 		return -EINVAL;
 	if (!lex_at(&g->lex, '}'))
-		return err_at(g->e, g->lex.file, line, "this is never closed with '}'");
+		return fail_open(g, o);
 	return next(g);
 }
 
 static int
 value(struct grammar *g)
 {
-	int line = g->lex.tok.line, rc;
-	char open;
+	struct open o = {.key = g->key, .line = g->lex.tok.line, .kind = TOKEN_END};
+	int rc;
 
-	if (g->lex.tok.kind != TOKEN_PUNCT || strchr("{([", *g->lex.tok.s) == NULL)
+	if (lex_at(&g->lex, '{'))
+		o.close = '}';
+	else if (lex_at(&g->lex, '('))
+		o.close = ')';
+	else if (lex_at(&g->lex, '['))
+		o.close = ']';
+	else
 		return scalar(g);
-	open = *g->lex.tok.s;
 	if (g->depth == GRAMMAR_DEPTH_MAX)
-		return err_at(g->e, g->lex.file, line, "more than %d brackets inside each other",
+		return err_at(g->e, g->lex.file, o.line, "more than %d brackets inside each other",
 			GRAMMAR_DEPTH_MAX);
-	if (next(g) < 0)
+	if ((o.close == '}' ? next(g) : next_value(g)) < 0)
 		return -EINVAL;
 	g->depth++;
-	if (open == '{')
-		rc = group(g, line);
-	else if (open == '(')
-		rc = elements(g, line, ')', value);
-	else
-		rc = elements(g, line, ']', scalar);
+	rc = o.close == '}' ? group(g, &o) : elements(g, &o);
 	g->depth--;
 	return rc;
 }

@@ -34,6 +34,15 @@ is_name(char c)
 	return isalnum((unsigned char)c) || c == '-' || c == '_' || c == '*';
 }
 
+/* A digit, or a sign or point with something behind it. */
+static bool
+is_number_start(const char *p, const char *end)
+{
+	if (*p == '.')
+		return end - p > 1 && isdigit((unsigned char)p[1]);
+	return isdigit((unsigned char)*p) || *p == '-' || *p == '+';
+}
+
 /* --- between the words --- */
 
 static void
@@ -235,6 +244,10 @@ take_other(struct lex *l, struct err *e)
 		l->tok.kind = TOKEN_PUNCT;
 		return 0;
 	}
+	if (c == '.')
+		return err_at(e, l->file, l->line,
+			"unexpected '.': a name has no dots; the keys of a group stand inside of its "
+			"{ … }");
 	if (c == '@')
 		return err_at(e, l->file, l->line,
 			"@include is not supported: put files into conf.d, or all into one file");
@@ -252,8 +265,8 @@ take_other(struct lex *l, struct err *e)
 int
 lex_next(struct lex *l, struct err *e)
 {
-	char c;
 	int rc = 0;
+	char c;
 
 	if (skip_blank(l, e) < 0)
 		return -EINVAL;
@@ -265,8 +278,8 @@ lex_next(struct lex *l, struct err *e)
 		rc = take_string(l, e);
 	else if (is_name_start(c))
 		take_name(l);
-	else if (isdigit((unsigned char)c) || strchr("-+.", c) != NULL)
-		rc = c != '\0' ? take_number(l, e) : take_other(l, e);
+	else if (is_number_start(l->p, l->end))
+		rc = take_number(l, e);
 	else
 		rc = take_other(l, e);
 	l->tok.n = (size_t)(l->p - l->tok.s);

@@ -6,16 +6,19 @@
 
 #include <config.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/plugset.h"
 #include "ctl/schema.h"
 #include "plug/module.h"
 #include "util/compiler.h"
+#include "util/units.h"
 
 static const char *const kinds[] = {"transport-", "auth-", "route-"};
 
@@ -306,6 +309,50 @@ modules_add(struct modules *to, struct module *m)
 	}
 }
 
+/* --- a plugin that is not there --- */
+
+static int
+is_plugin_file(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return n > 3 && strcmp(d->d_name + n - 3, ".so") == 0 && plugset_is_name(d->d_name);
+}
+
+static bool
+is_there(const char *name, const char *dir)
+{
+	char *path = xasprintf("%s/%s.so", dir, name);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
+/* Adds to the loader's error which plugin may have been meant, if there is none of that name. */
+static void
+suggest_plugin(const char *name, const char *dir, struct err *e)
+{
+	const char *names[SCHEMA_NAMES_MAX + 1], *near;
+	struct dirent **found;
+	size_t count = 0, len = strlen(e->msg);
+	int n = is_there(name, dir) ? -1 : scandir(dir, &found, is_plugin_file, alphasort);
+
+	if (n < 0)
+		return;
+	for (int i = 0; i < n && count < SCHEMA_NAMES_MAX; i++) {
+		*strrchr(found[i]->d_name, '.') = '\0';
+		names[count++] = found[i]->d_name;
+	}
+	names[count] = NULL;
+	near = units_nearest(name, names);
+	if (near != NULL)
+		snprintf(e->msg + len, sizeof(e->msg) - len, "; did you mean '%s'?", near);
+	for (int i = 0; i < n; i++)
+		free(found[i]);
+	free(found);
+}
+
 int
 plugset_create(struct plugset *set, const char *dir, enum adit_side side,
 	struct modules *modules_r, struct err *e)
@@ -320,6 +367,8 @@ plugset_create(struct plugset *set, const char *dir, enum adit_side side,
 			&p->module, e);
 		if (rc == 0)
 			modules_add(&made, p->module);
+		else
+			suggest_plugin(p->name, dir != NULL ? dir : ADIT_PLUGINDIR, e);
 	}
 	if (rc == 0)
 		rc = check_together(set, e);

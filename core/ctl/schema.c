@@ -35,7 +35,7 @@ schema_kind(const config_setting_t *s)
 	case CONFIG_TYPE_FLOAT:
 		return "a number with a fraction";
 	case CONFIG_TYPE_BOOL:
-		return "true or false";
+		return "a boolean";
 	default:
 		return "a string";
 	}
@@ -243,9 +243,9 @@ unknown(const struct source *src, const config_setting_t *s, const struct schema
 	name[n] = NULL;
 	near = units_nearest(config_setting_name(s), name);
 	if (near != NULL)
-		return schema_fail(src, s, e, "is not known; did you mean '%s'?", near);
+		return schema_fail(src, s, e, "unknown key; did you mean '%s'?", near);
 	list_names(keys, known, sizeof(known));
-	return schema_fail(src, s, e, "is not known; known here: %s", known);
+	return schema_fail(src, s, e, "unknown key; known here: %s", known);
 }
 
 int

@@ -63,7 +63,7 @@ int schema_limits(const struct source *src, const config_setting_t *group, struc
 /* limits_conflict() with the place of a key that it names. */
 int schema_limits_conflict(const struct limits *l, const struct limit_places *places, struct err *e);
 
-/* "a string", "an integer", "true or false", "a group" …: what a setting is. */
+/* "a string", "an integer", "a boolean", "a group { … }" …: what a setting is. */
 const char *schema_kind(const config_setting_t *s);
 
 /* Says what is wrong with a setting: "key 'limits.sessions': …". Returns -EINVAL. */

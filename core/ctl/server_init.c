@@ -41,7 +41,7 @@ static const char aditd_conf[] =
 	"#};\n";
 
 static const char transport_conf[] =
-	"# Agents connect by plain TCP; see transport-tcp(5).\n"
+	"# Agents connect by plain TCP; see adit-transport-tcp(5).\n"
 	"transport-tcp = {\n"
 	"\t# Numeric addresses; several: listen = [ \"127.0.0.1:9000\", \"[::1]:9000\" ];\n"
 	"\tlisten = \"%s\";\n"
@@ -52,20 +52,20 @@ static const char transport_conf[] =
 	"};\n";
 
 static const char auth_conf[] =
-	"# Agents log in with a token, which never travels itself; see auth-token(5).\n"
+	"# Agents log in with a token, which never travels itself; see adit-auth-token(5).\n"
 	"auth-token = {\n"
 	"\t# One line for each token: make them with 'aditd issue'. Only the owner may read it.\n"
 	"\tfile = \"../tokens\";\n"
 	"};\n";
 
 static const char route_conf[] =
-	"# Tunnels are reached by a TCP port of this host; see route-port(5).\n"
+	"# Tunnels are reached by a TCP port of this host; see adit-route-port(5).\n"
 	"route-port = {\n"
 	"\t# Where public clients connect: \"0.0.0.0\" is every IPv4 address of this host.\n"
 	"\tbind = \"%s\";\n"
 	"\n"
 	"\t# Ports that are handed out; an agent may also ask for one of them.\n"
-	"\tports = \"10000-10999\";\n"
+	"\trange = \"10000-19999\";\n"
 	"};\n";
 
 static const char adit_conf[] =

@@ -98,6 +98,16 @@ init(const struct server_options *o)
 	return server_init(&in, stdout, &e) < 0 ? complain(&e, EXIT_FAILED) : EXIT_GOOD;
 }
 
+static void
+say_stored(const char *path)
+{
+	char *plain = path != NULL ? realpath(path, NULL) : NULL; /* without "conf.d/.." */
+
+	fprintf(stderr, "aditd: stored in %s; a running aditd reads it when it gets SIGHUP\n",
+		plain != NULL ? plain : path != NULL ? path : "the plugin's own place");
+	free(plain);
+}
+
 /* The secret goes to stdout alone, so that it can be written to a file. */
 static int
 issue(const struct server_options *o)
@@ -118,8 +128,7 @@ issue(const struct server_options *o)
 		status = complain(&e, EXIT_FAILED);
 	} else {
 		printf("%s\n", issue.secret);
-		fprintf(stderr, "aditd: stored in %s; a running aditd reads it when it gets SIGHUP\n",
-			issue.stored != NULL ? issue.stored : "an unnamed place");
+		say_stored(issue.stored);
 	}
 	issue_fini(&issue);
 	server_conf_unref(conf);

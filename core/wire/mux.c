@@ -91,7 +91,7 @@ drop_streams(struct mux *m)
 	size_t pos = 0;
 
 	while ((st = idmap_next(&m->streams, &pos, NULL)) != NULL)
-		stream_drop(st);
+		mux_stream_drop(st);
 }
 
 void
@@ -113,9 +113,9 @@ abort_streams(struct mux *m, uint16_t code, const char *text)
 
 	while ((st = idmap_next(&m->streams, &pos, NULL)) != NULL) {
 		list_remove(&st->due);
-		stream_unpark(st);
+		mux_stream_unpark(st);
 		list_remove(&st->wait);
-		stream_tell(st, code, text_of(text));
+		mux_stream_tell(st, code, text_of(text));
 	}
 }
 
@@ -222,7 +222,7 @@ expire_opening(struct mux *m)
 		reached(m->now, list_deadline(&m->opening, m->conf.open_ms))) {
 		struct mux_stream *st = list_entry(m->opening.next, struct mux_stream, wait);
 
-		stream_tell(st, CODE_CONNECT_TIMEOUT, text_of(code_text(CODE_CONNECT_TIMEOUT)));
+		mux_stream_tell(st, CODE_CONNECT_TIMEOUT, text_of(code_text(CODE_CONNECT_TIMEOUT)));
 		mux_reset(st, CODE_TIMEOUT, "not answered in time");
 	}
 }

@@ -23,31 +23,31 @@ bool mux_ping_allowed(struct mux *m);   /* takes one from the bucket of received
 void mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n);
 
 /* mux_stream.c */
-struct mux_stream *stream_new(struct mux *m, uint32_t id, uint32_t tunnel);
-void stream_move(struct mux_stream *st, enum stream_state to);
-void stream_due(struct mux_stream *st);
-void stream_run(struct mux_stream *st); /* into the round robin, at its end */
-void stream_unpark(struct mux_stream *st); /* out of the list of those without session credit */
+struct mux_stream *mux_stream_new(struct mux *m, uint32_t id, uint32_t tunnel);
+void mux_stream_move(struct mux_stream *st, enum stream_state to);
+void mux_stream_due(struct mux_stream *st);
+void mux_stream_run(struct mux_stream *st); /* into the round robin, at its end */
+void mux_stream_unpark(struct mux_stream *st); /* out of the list of those without session credit */
 /* Tells the owner that the peer or the session aborted; once. */
-void stream_tell(struct mux_stream *st, uint16_t code, struct text text);
+void mux_stream_tell(struct mux_stream *st, uint16_t code, struct text text);
 /* Frees the stream if it is over for both sides; st may be gone afterwards. */
-bool stream_settle(struct mux_stream *st);
-void stream_drop(struct mux_stream *st); /* gone() and free, whatever its state */
-void stream_ended(struct mux_stream *st);     /* CLOSING; no answer is waited for any more */
+bool mux_stream_settle(struct mux_stream *st);
+void mux_stream_drop(struct mux_stream *st); /* gone() and free, whatever its state */
+void mux_stream_ended(struct mux_stream *st);     /* CLOSING; no answer is waited for any more */
 void stream_await_end(struct mux_stream *st); /* our RESET has left: the peer's end is due */
 /* Bytes that may be sent now by credit of the stream, and by credit of the session. */
-uint64_t stream_credit(const struct mux_stream *st);
+uint64_t mux_stream_credit(const struct mux_stream *st);
 uint64_t session_credit(const struct mux_stream *st);
-void stream_sent(struct mux_stream *st, uint32_t n);
+void mux_stream_sent(struct mux_stream *st, uint32_t n);
 /* A DATA header of n bytes came: false if it is more than the credit that was given. */
-bool stream_receives(struct mux_stream *st, uint32_t n);
-void stream_got_credit(struct mux_stream *st, uint32_t n);
+bool mux_stream_receives(struct mux_stream *st, uint32_t n);
+void mux_stream_got_credit(struct mux_stream *st, uint32_t n);
 void session_got_credit(struct mux *m);
-void stream_peer_blocked(struct mux_stream *st);
+void mux_stream_peer_blocked(struct mux_stream *st);
 /* CREDIT is due now. */
-bool stream_owes(const struct mux_stream *st);
+bool mux_stream_owes(const struct mux_stream *st);
 /* Takes all that can be given into the sums; returns how much, for CREDIT. */
 uint32_t stream_gives(struct mux_stream *st);
-void stream_flush_credit(struct mux *m);
+void mux_stream_flush_credit(struct mux *m);
 
 #endif

@@ -258,7 +258,7 @@ on_open(struct mux *m, const uint8_t *p, size_t n)
 	}
 	if (m->state == SESSION_BOUND)
 		mux_move(m, SESSION_FORWARDING);
-	st = stream_new(m, m->f.stream, o.tunnel);
+	st = mux_stream_new(m, m->f.stream, o.tunnel);
 	if (m->leaving)
 		mux_open_fail(st, CODE_LEAVING, "the agent leaves");
 	else if (m->n_streams > m->conf.max_streams)
@@ -276,7 +276,7 @@ on_open_ok(struct mux *m, struct mux_stream *st)
 		return NULL;
 	list_remove(&st->wait);
 	if (st->state == STREAM_OPENING) /* else the client has ended its direction already */
-		stream_move(st, STREAM_ACTIVE);
+		mux_stream_move(st, STREAM_ACTIVE);
 	m->ops->open_ok(m, st);
 	return NULL;
 }
@@ -287,10 +287,10 @@ on_fin(struct mux *m, struct mux_stream *st)
 	bool tell = st->tx_end != END_RESET;
 
 	st->rx_end = END_FIN;
-	stream_ended(st);
+	mux_stream_ended(st);
 	if (tell)
 		m->ops->fin(m, st);
-	stream_settle(st);
+	mux_stream_settle(st);
 	return NULL;
 }
 
@@ -308,12 +308,12 @@ on_reset(struct mux_stream *st, const uint8_t *p, size_t n)
 		st->end_code = CODE_NONE;
 		st->send_end = true;
 		st->hungry = false;
-		stream_unpark(st);
-		stream_due(st);
+		mux_stream_unpark(st);
+		mux_stream_due(st);
 	}
-	stream_ended(st);
-	stream_tell(st, end.code, end.text);
-	stream_settle(st);
+	mux_stream_ended(st);
+	mux_stream_tell(st, end.code, end.text);
+	mux_stream_settle(st);
 	return NULL;
 }
 
@@ -329,7 +329,7 @@ on_credit(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n)
 	if (credit == 0 || *sum + credit > (uint64_t)1 << 62)
 		return "CREDIT of nothing, or beyond all limits";
 	if (st != NULL) {
-		stream_got_credit(st, credit);
+		mux_stream_got_credit(st, credit);
 	} else {
 		*sum += credit;
 		session_got_credit(m);
@@ -351,7 +351,7 @@ on_blocked(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n)
 	} else if (position != st->rx_got) {
 		return "BLOCKED at a position that is not what came";
 	} else {
-		stream_peer_blocked(st);
+		mux_stream_peer_blocked(st);
 	}
 	return NULL;
 }
@@ -449,7 +449,7 @@ begin_data(struct mux *m)
 {
 	struct mux_stream *st = find(m);
 
-	if (!stream_receives(st, m->f.len)) {
+	if (!mux_stream_receives(st, m->f.len)) {
 		mux_fail(m, CODE_FLOW, code_text(CODE_FLOW));
 		return -EPROTO;
 	}

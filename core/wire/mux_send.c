@@ -145,7 +145,7 @@ output_control(struct mux_stream *st, struct wr *w)
 	if (st->send_open && st->tx_end == END_RESET) { /* the peer never heard of it */
 		st->send_open = st->send_end = false;
 		st->rx_end = END_RESET;
-		stream_settle(st);
+		mux_stream_settle(st);
 		return;
 	}
 	if (st->send_open)
@@ -162,7 +162,7 @@ output_control(struct mux_stream *st, struct wr *w)
 	}
 	if (st->send_end)
 		put_end(st, w);
-	stream_settle(st);
+	mux_stream_settle(st);
 }
 
 static void
@@ -184,7 +184,7 @@ say_blocked(struct mux_stream *st)
 		return;
 	st->blocked_said = true;
 	st->send_blocked = true;
-	stream_due(st);
+	mux_stream_due(st);
 }
 
 static void
@@ -214,8 +214,8 @@ finish(struct mux_stream *st, struct wr *w)
 	put_frame(w, FRAME_FIN, st->id, 0);
 	list_remove(&st->run); /* pull() may have called mux_ready() */
 	st->tx_end = END_FIN;
-	stream_ended(st);
-	stream_settle(st);
+	mux_stream_ended(st);
+	mux_stream_settle(st);
 }
 
 /* After a DATA frame: a stream that may have more keeps its turn while it has a quantum left. */
@@ -238,7 +238,7 @@ static void
 output_frame(struct mux_stream *st, struct wr *w)
 {
 	struct mux *m = st->m;
-	uint64_t own = stream_credit(st), shared = session_credit(st);
+	uint64_t own = mux_stream_credit(st), shared = session_credit(st);
 	size_t max;
 	ssize_t n;
 
@@ -268,7 +268,7 @@ output_frame(struct mux_stream *st, struct wr *w)
 		must((size_t)n <= max);
 		put_frame(w, FRAME_DATA, st->id, (uint32_t)n);
 		w->p += n;
-		stream_sent(st, (uint32_t)n);
+		mux_stream_sent(st, (uint32_t)n);
 		st->deficit -= (int32_t)n;
 		again(st, (size_t)n == max);
 	}
@@ -286,7 +286,7 @@ output_data(struct mux *m, struct wr *w)
 			n = m->parked.next;
 		if (n == NULL)
 			return;
-		stream_unpark(list_entry(n, struct mux_stream, run));
+		mux_stream_unpark(list_entry(n, struct mux_stream, run));
 		output_frame(list_entry(n, struct mux_stream, run), w);
 	}
 }
@@ -316,7 +316,7 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 	if (mux_alive(m) && m->ctl.len == 0) {
 		output_session(m, &w);
 		if (m->flush_credit)
-			stream_flush_credit(m);
+			mux_stream_flush_credit(m);
 		output_due(m, &w);
 		if (list_empty(&m->due))
 			output_data(m, &w);

@@ -25,7 +25,7 @@ above_floor(uint64_t bytes, uint64_t credit)
 }
 
 void
-stream_move(struct mux_stream *st, enum stream_state to)
+mux_stream_move(struct mux_stream *st, enum stream_state to)
 {
 	if (st->state == to)
 		return;
@@ -36,7 +36,7 @@ stream_move(struct mux_stream *st, enum stream_state to)
 }
 
 struct mux_stream *
-stream_new(struct mux *m, uint32_t id, uint32_t tunnel)
+mux_stream_new(struct mux *m, uint32_t id, uint32_t tunnel)
 {
 	struct mux_stream *st = xcalloc(1, sizeof(*st));
 
@@ -48,7 +48,7 @@ stream_new(struct mux *m, uint32_t id, uint32_t tunnel)
 	list_init(&st->run);
 	list_init(&st->wait);
 	st->state = STREAM_IDLE;
-	stream_move(st, STREAM_OPENING);
+	mux_stream_move(st, STREAM_OPENING);
 	m->n_opening++;
 	if (m->conf.role == ROLE_SERVER) /* the agent bounds its own dialling */
 		list_push(&m->opening, &st->wait);
@@ -59,7 +59,7 @@ stream_new(struct mux *m, uint32_t id, uint32_t tunnel)
 }
 
 void
-stream_due(struct mux_stream *st)
+mux_stream_due(struct mux_stream *st)
 {
 	if (!list_linked(&st->due))
 		list_push(&st->m->due, &st->due);
@@ -67,7 +67,7 @@ stream_due(struct mux_stream *st)
 }
 
 void
-stream_run(struct mux_stream *st)
+mux_stream_run(struct mux_stream *st)
 {
 	if (!list_linked(&st->run))
 		list_push(&st->m->ready, &st->run);
@@ -75,14 +75,14 @@ stream_run(struct mux_stream *st)
 }
 
 void
-stream_unpark(struct mux_stream *st)
+mux_stream_unpark(struct mux_stream *st)
 {
 	st->parked = false;
 	list_remove(&st->run);
 }
 
 void
-stream_tell(struct mux_stream *st, uint16_t code, struct text text)
+mux_stream_tell(struct mux_stream *st, uint16_t code, struct text text)
 {
 	if (st->told)
 		return;
@@ -91,7 +91,7 @@ stream_tell(struct mux_stream *st, uint16_t code, struct text text)
 }
 
 void
-stream_drop(struct mux_stream *st)
+mux_stream_drop(struct mux_stream *st)
 {
 	struct mux *m = st->m;
 
@@ -113,23 +113,23 @@ stream_drop(struct mux_stream *st)
 }
 
 bool
-stream_settle(struct mux_stream *st)
+mux_stream_settle(struct mux_stream *st)
 {
 	struct mux *m = st->m;
 
 	if (st->tx_end == END_OPEN || st->send_end || st->rx_end == END_OPEN)
 		return false;
-	stream_move(st, STREAM_CLOSED);
-	stream_drop(st);
+	mux_stream_move(st, STREAM_CLOSED);
+	mux_stream_drop(st);
 	session_got_credit(m); /* what it had outstanding is free for others */
 	return true;
 }
 
 void
-stream_ended(struct mux_stream *st)
+mux_stream_ended(struct mux_stream *st)
 {
 	if (st->state != STREAM_CLOSING)
-		stream_move(st, STREAM_CLOSING);
+		mux_stream_move(st, STREAM_CLOSING);
 	if (st->rx_end == END_OPEN && st->tx_end != END_RESET)
 		return; /* a client that has ended its direction still waits for its target */
 	list_remove(&st->wait);
@@ -148,7 +148,7 @@ stream_await_end(struct mux_stream *st)
 /* ---- Sending: what we may --------------------------------------------------------------------- */
 
 uint64_t
-stream_credit(const struct mux_stream *st)
+mux_stream_credit(const struct mux_stream *st)
 {
 	uint64_t limit = (uint64_t)st->m->peer.stream_window + st->tx_credit;
 
@@ -167,7 +167,7 @@ session_credit(const struct mux_stream *st)
 }
 
 void
-stream_sent(struct mux_stream *st, uint32_t n)
+mux_stream_sent(struct mux_stream *st, uint32_t n)
 {
 	struct mux *m = st->m;
 
@@ -177,7 +177,7 @@ stream_sent(struct mux_stream *st, uint32_t n)
 }
 
 void
-stream_got_credit(struct mux_stream *st, uint32_t n)
+mux_stream_got_credit(struct mux_stream *st, uint32_t n)
 {
 	struct mux *m = st->m;
 
@@ -187,10 +187,10 @@ stream_got_credit(struct mux_stream *st, uint32_t n)
 	st->blocked_said = false;
 	if (st->hungry && st->tx_end == END_OPEN) {
 		st->hungry = false;
-		stream_run(st);
+		mux_stream_run(st);
 	} else if (st->parked) { /* its floor is its own: it waits for nobody else's credit */
-		stream_unpark(st);
-		stream_run(st);
+		mux_stream_unpark(st);
+		mux_stream_run(st);
 	}
 	session_got_credit(m);
 }
@@ -210,13 +210,13 @@ mux_ready(struct mux_stream *st)
 		return;
 	if (st->m->conf.role == ROLE_AGENT && !st->answered)
 		return;
-	stream_run(st);
+	mux_stream_run(st);
 }
 
 /* ---- Receiving: what we let --------------------------------------------------------------------*/
 
 bool
-stream_receives(struct mux_stream *st, uint32_t n)
+mux_stream_receives(struct mux_stream *st, uint32_t n)
 {
 	struct mux *m = st->m;
 	uint64_t limit = (uint64_t)m->conf.stream_window + st->rx_credit;
@@ -253,7 +253,7 @@ owed(const struct mux_stream *st)
 }
 
 bool
-stream_owes(const struct mux_stream *st)
+mux_stream_owes(const struct mux_stream *st)
 {
 	const struct mux *m = st->m;
 	bool hurry = m->flush_credit || m->rx_over > m->conf.session_window / 2;
@@ -281,16 +281,16 @@ mux_consumed(struct mux_stream *st, size_t n)
 	must(st->rx_used <= st->rx_got);
 	if (mux_over(st->m))
 		return;
-	if (!st->send_credit && stream_owes(st)) {
+	if (!st->send_credit && mux_stream_owes(st)) {
 		st->send_credit = true;
-		stream_due(st);
+		mux_stream_due(st);
 	}
 }
 
 /* The sender waits for us. If the far socket keeps up, the window is what slows it down: double it,
  * as long as all that windows have grown stays below half of the session's window. */
 void
-stream_peer_blocked(struct mux_stream *st)
+mux_stream_peer_blocked(struct mux_stream *st)
 {
 	struct mux *m = st->m;
 	uint64_t window = window_of(st);
@@ -304,18 +304,18 @@ stream_peer_blocked(struct mux_stream *st)
 	}
 	if (!st->send_credit && owed(st) > 0) {
 		st->send_credit = true;
-		stream_due(st);
+		mux_stream_due(st);
 	}
 }
 
 void
-stream_flush_credit(struct mux *m)
+mux_stream_flush_credit(struct mux *m)
 {
 	struct mux_stream *st;
 	size_t pos = 0;
 
 	while ((st = idmap_next(&m->streams, &pos, NULL)) != NULL) {
-		if (st->send_credit || !stream_owes(st))
+		if (st->send_credit || !mux_stream_owes(st))
 			continue;
 		st->send_credit = true;
 		if (!list_linked(&st->due))
@@ -336,11 +336,11 @@ mux_open(struct mux *m, const struct msg_open *open, void *user)
 		m->last_id >= STREAM_ID_MAX)
 		return NULL;
 	mux_move(m, SESSION_FORWARDING);
-	st = stream_new(m, m->last_id + 1, open->tunnel);
+	st = mux_stream_new(m, m->last_id + 1, open->tunnel);
 	st->user = user;
 	st->open = *open;
 	st->send_open = true;
-	stream_due(st);
+	mux_stream_due(st);
 	return st;
 }
 
@@ -353,8 +353,8 @@ mux_open_ok(struct mux_stream *st)
 	st->answered = true;
 	st->send_ok = true;
 	if (st->state == STREAM_OPENING)
-		stream_move(st, STREAM_ACTIVE);
-	stream_due(st);
+		mux_stream_move(st, STREAM_ACTIVE);
+	mux_stream_due(st);
 }
 
 static void
@@ -369,10 +369,10 @@ end_locally(struct mux_stream *st, uint16_t code, const char *text, bool refuse)
 	free(st->end_text);
 	st->end_text = text != NULL ? xstrdup(text) : NULL;
 	st->send_end = true;
-	stream_unpark(st);
+	mux_stream_unpark(st);
 	st->hungry = false;
-	stream_ended(st);
-	stream_due(st);
+	mux_stream_ended(st);
+	mux_stream_due(st);
 }
 
 void

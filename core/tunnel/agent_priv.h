@@ -55,6 +55,7 @@ struct agent_session {
 	struct adit_proof *proof;
 	uint8_t nonce_server[MSG_NONCE];
 	bool logged_in;
+	char account[NAME_MAX_LEN + 1];
 	size_t n_up, n_answered;
 	bool *up; /* for each tunnel of the configuration */
 	uint16_t bind_code; /* of the last refusal */

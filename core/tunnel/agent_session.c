@@ -60,7 +60,7 @@ confirmed(struct agent_session *as)
 	as->logged_in = true;
 	as->since = as->base.w->now;
 	as->aw->was_in = true;
-	snprintf(ev.text, sizeof(ev.text), "%s", as->aw->conf->server);
+	snprintf(ev.text, sizeof(ev.text), "%s", as->account);
 	pthread_mutex_lock(&a->lock);
 	a->totals.connects++;
 	pthread_mutex_unlock(&a->lock);
@@ -116,10 +116,12 @@ on_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
 {
 	struct agent_session *as = agent_session_of(m);
 
-	if (ok->data.n > ADIT_AUTH_DATA_MAX)
+	if (ok->data.n > ADIT_AUTH_DATA_MAX) {
 		session_fail(&as->base, CODE_PROTOCOL, "AUTH_OK: too much data");
-	else
+	} else {
+		text_copy(as->account, sizeof(as->account), ok->account);
 		proof_confirm(as->proof, ok->data.p, ok->data.n);
+	}
 }
 
 /* ---- Tunnels ------------------------------------------------------------------------------------- */

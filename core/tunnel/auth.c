@@ -403,9 +403,10 @@ auth_answer(struct adit_auth_req *req, const void *data, size_t len)
 void
 auth_cancel(struct adit_auth_req *req)
 {
-	int phase = atomic_load(&req->phase);
+	int phase;
 
 	WORKER_OWNS(req->w);
+	phase = atomic_load(&req->phase);
 	if (phase == PHASE_OVER) /* from inside fn: it is freed when fn returns */
 		return;
 	req->owner = NULL;

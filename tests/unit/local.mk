@@ -50,9 +50,11 @@ TESTS += %D%/test-http-watch
 %C%_test_http_watch_LDADD = $(unit_libs)
 
 plug_tests = \
+	%D%/test-auth \
 	%D%/test-identity \
 	%D%/test-options
 check_PROGRAMS += $(plug_tests)
 TESTS += $(plug_tests)
+%C%_test_auth_LDADD = $(unit_libs)
 %C%_test_identity_LDADD = $(unit_libs)
 %C%_test_options_LDADD = $(unit_libs)

@@ -3,13 +3,13 @@ dnl Copyright (c) 2026 the Adit authors
 dnl
 dnl ADIT_PLUGIN([MINIMUM-VERSION])
 dnl For plugins that are built outside Adit's tree. Finds the installed Adit and substitutes
-dnl   ADIT_PLUGIN_CFLAGS, ADIT_PLUGIN_LIBS   to compile and link with
+dnl   ADIT_CFLAGS, ADIT_LIBS                 to compile and link with
 dnl   ADIT_PLUGIN_LDFLAGS                    for name_la_LDFLAGS
 dnl   aditplugindir                          where to install: aditplugin_LTLIBRARIES = name.la
 dnl --with-adit-plugindir=DIR installs elsewhere; make distcheck needs it.
 AC_DEFUN([ADIT_PLUGIN], [
 AC_REQUIRE([PKG_PROG_PKG_CONFIG])dnl
-PKG_CHECK_MODULES([ADIT_PLUGIN], [adit-plugin m4_ifnblank([$1], [>= $1])])
+PKG_CHECK_MODULES([ADIT], [adit-plugin m4_ifnblank([$1], [>= $1])])
 AC_ARG_WITH([adit-plugindir],
 	[AS_HELP_STRING([--with-adit-plugindir=DIR], [where the plugin is installed])],
 	[aditplugindir=$withval],

@@ -18,7 +18,7 @@ PKG_CONFIG_PATH=$pkgconfig
 export ACLOCAL_PATH PKG_CONFIG_PATH
 unset MAKEFLAGS MAKELEVEL MFLAGS
 run() {
-	"$@" >log 2>&1 || {
+	timeout 300 "$@" >log 2>&1 || {
 		cat log
 		echo "installcheck: $* failed" >&2
 		exit 1

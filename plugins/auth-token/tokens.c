@@ -58,19 +58,20 @@ nearly(const char *a, const char *b)
 	return nb == na + 1 && strcmp(a + i, b + i + 1) == 0;
 }
 
-/* "2027-01-31T00:00:00Z", and nothing that mktime() would have to put right. */
+/* "2027-01-31T00:00:00Z", and nothing that timegm() has to put right, such as February 30. */
 static int
 parse_time(const char *s, time_t *t_r)
 {
-	struct tm tm = {.tm_isdst = 0}, again;
+	struct tm tm = {.tm_isdst = 0}, given;
 	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	time_t t;
 
 	if (end == NULL || *end != '\0' || strlen(s) != 20)
 		return -1;
+	given = tm;
 	t = timegm(&tm);
-	if (t <= 0 || gmtime_r(&t, &again) == NULL || again.tm_mday != tm.tm_mday ||
-		again.tm_hour != tm.tm_hour || again.tm_sec != tm.tm_sec)
+	if (t <= 0 || tm.tm_mday != given.tm_mday || tm.tm_hour != given.tm_hour ||
+		tm.tm_sec != given.tm_sec)
 		return -1;
 	*t_r = t;
 	return 0;

@@ -53,7 +53,7 @@ class Machine:
         self.peer_hello = None
         self.state = "INIT"
         self.challenges = 0
-        self.tunnels = {}               # id -> "asked", "bound", "failed", "gone"
+        self.tunnels = {}               # id -> "asked", "leaving", "bound", "failed", "gone"
         self.streams = {}
         self.last_id = 0
         self.in_seq = self.out_seq = None   # bytes of section 7, None before they begin
@@ -139,7 +139,7 @@ class Machine:
             if f["tunnel"] in self.tunnels:
                 raise Illegal("tunnel")
         elif name in ("BIND_OK", "BIND_FAIL"):
-            if self.tunnels.get(f["tunnel"]) != "asked":
+            if self.tunnels.get(f["tunnel"]) not in ("asked", "leaving"):
                 raise Illegal("tunnel")
         elif name == "UNBIND" and self.role == AGENT and self.state == "AUTHENTICATED":
             raise Illegal("state", detail="UNBIND in AUTHENTICATED")
@@ -225,14 +225,16 @@ class Machine:
         elif name == "BIND":
             self.tunnels[f["tunnel"]] = "asked"
         elif name == "BIND_OK":
-            self.tunnels[f["tunnel"]] = "bound"
+            left = self.tunnels.get(f["tunnel"]) == "leaving"
+            self.tunnels[f["tunnel"]] = "gone" if left else "bound"
             if self.state == "AUTHENTICATED":
                 self.state = "BOUND"
         elif name == "BIND_FAIL":
             self.tunnels[f["tunnel"]] = "failed"
         elif name == "UNBIND":
             if f["tunnel"] in self.tunnels:
-                self.tunnels[f["tunnel"]] = "gone"
+                asked = self.tunnels[f["tunnel"]] == "asked"
+                self.tunnels[f["tunnel"]] = "leaving" if asked else "gone"
         elif name == "CREDIT":
             if incoming:
                 self.session_taken += f["bytes"]

@@ -114,6 +114,8 @@ def free_port():
 class Program:
     """A running command. Its stdout and stderr are read all the time by a thread of its own."""
 
+    dies_of_sigterm = True              # which may come before it has a handler
+
     def __init__(self, name, argv, folder, env=None, cwd=None):
         self.name, self.argv = name, argv
         self.lines = []                 # (stream, text)
@@ -224,6 +226,7 @@ class Program:
     def close(self):
         """The end of a test: stops what still runs; returns what was wrong."""
         wrong = []
+        stopped = self.proc.poll() is None
         try:
             self.stop()
         except TimeoutError as e:
@@ -233,6 +236,8 @@ class Program:
             self.proc.wait()
             self.thread.join(5)
         status = self.proc.returncode
+        if status == -signal.SIGTERM and stopped and self.dies_of_sigterm:
+            status = 0
         if (status < 0 or status in SANITIZER_EXIT) and not self.crash_is_fine:
             wrong.append("%s ended with status %d" % (self.name, status))
         try:
@@ -253,6 +258,7 @@ class Program:
 class Server(Program):
     """A running aditd: port is where agents come, tokens by account, ports the route's first."""
 
+    dies_of_sigterm = False             # it was ready
     host = "127.0.0.1"
     port = ports = conf = None
 
@@ -482,10 +488,15 @@ class Site:
     def listener(self, port=0, backlog=128):
         return Listener(self, port, backlog)
 
-    def connect(self, where, timeout=10.0):
+    def connect(self, where, timeout=10.0, rcvbuf=None):
         """A TCP connection to (host, port) or to a port of 127.0.0.1."""
         where = ("127.0.0.1", where) if isinstance(where, int) else where
-        sock = self.own(socket.create_connection(where, timeout * SLOW))
+        family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
+        sock = self.own(socket.socket(family))
+        if rcvbuf:                      # counts only before the connection is made
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        sock.settimeout(timeout * SLOW)
+        sock.connect(where)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 

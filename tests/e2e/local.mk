@@ -1,5 +1,9 @@
 # The real programs with real clients and servers: TESTS += %D%/test_name.py, EXTRA_DIST too.
 
 TESTS += %D%/test_aditwire.py
-EXTRA_DIST += %D%/aditwire.py %D%/aditmachine.py %D%/aditsession.py %D%/peertables.py %D%/test_aditwire.py
+EXTRA_DIST += %D%/aditwire.py %D%/aditmachine.py %D%/aditsession.py %D%/peertables.py \
+	%D%/test_aditwire.py
 EXTRA_DIST += %D%/harness.py %D%/conftest.py
+TESTS += %D%/test_peer_agent.py %D%/test_peer_limits.py %D%/test_peer_server.py
+EXTRA_DIST += %D%/peerworld.py %D%/test_peer_agent.py %D%/test_peer_limits.py \
+	%D%/test_peer_server.py

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the Adit authors
+"""The real aditd against a Python agent that wants too much: credit, numbering, limits, silence."""
+
+import os
+import time
+
+import pytest
+
+import aditwire as wire
+from aditsession import Closed, code_of
+from aditwire import CODES, FLOOR
+from harness import ended_by_reset, need, read_exactly, reset
+from peerworld import World
+
+pytestmark = need("aditd")
+
+SMALL = {"stream_window": "64KiB", "stream_window_max": "64KiB", "session_window": "64KiB",
+         "reserve_for": "0", "tunnels_per_session": 3}
+QUICK = {"handshake_timeout": "500ms", "ping_interval": "200ms", "dead_after": "1s",
+         "reserve_for": "0"}
+
+
+@pytest.fixture(scope="module")
+def small(shared):
+    return shared.server("small", limits=SMALL, ports=32)
+
+
+@pytest.fixture(scope="module")
+def quick(shared):
+    return shared.server("quick", limits=QUICK, ports=32)
+
+
+@pytest.fixture
+def w(shared, small):
+    with World(shared, small) as world:
+        yield world
+
+
+@pytest.fixture
+def q(shared, quick):
+    with World(shared, quick) as world:
+        yield world
+
+
+# Credit that we give.
+
+def test_no_byte_without_credit(w):
+    p = w.bound(stream_window=32768, auto_credit=False)
+    c, st = w.stream(p)
+    c.sendall(bytes(100000))
+    f = p.wait_for("BLOCKED", st.sid)
+    assert f["position"] == st.received == 32768
+    p.ping()
+    assert st.received == 32768         # more would have been `flow`
+    p.send("CREDIT", st.sid, bytes=1)
+    p.until(lambda: st.received == 32769, "one byte")
+    p.send("CREDIT", st.sid, bytes=1 << 30)
+    p.until(lambda: st.received == 100000, "the rest")
+
+
+def test_windows_may_grow(w):
+    p = w.bound(stream_window=16384, auto_credit=False)
+    c, st = w.stream(p)
+    p.send("CREDIT", st.sid, bytes=500000)
+    c.sendall(bytes(516384))
+    p.until(lambda: st.received == 516384, "all that was allowed")
+    p.ping()
+
+
+def test_floors_are_always_free(w):
+    """One stream takes all of the session's credit; the others still get their 16 KiB."""
+    p = w.bound(stream_window=1 << 20, session_window=65536, auto_credit=False)
+    streams = []
+    for _ in range(4):
+        c, st = w.stream(p)
+        c.settimeout(0.0)
+        try:
+            while True:
+                c.send(bytes(65536))
+        except BlockingIOError:
+            streams.append(st)
+    p.until(lambda: all(st.received >= FLOOR for st in streams), "the floor of each stream")
+    p.until(lambda: p.m.above_floors("in_now") == 65536, "all of the session's credit")
+    p.wait_for("BLOCKED", 0)
+    p.ping()
+    p.send("CREDIT", 0, bytes=100000)
+    p.until(lambda: p.m.above_floors("in_now") == 165536, "the session's new credit")
+
+
+def test_ended_streams_free_the_session(w):
+    p = w.bound(stream_window=1 << 20, session_window=65536, auto_credit=False)
+    c, st = w.stream(p)
+    c.sendall(bytes(65536 + FLOOR))
+    p.until(lambda: st.received == 65536 + FLOOR, "all credit")
+    p.send("RESET", st.sid, code=CODES["target_reset"])
+    p.until(lambda: st.over, "the server's RESET")
+    c, st = w.stream(p)
+    c.sendall(bytes(65536 + FLOOR))
+    p.until(lambda: st.received == 65536 + FLOOR, "all credit again")
+
+
+# Credit that we get.
+
+def fill(p, *streams):
+    """Sends all that is allowed, until the server gives no more: its clients do not read."""
+    for _ in range(5000):
+        for st in streams:
+            n = min(p.room(st.sid), p.m.peer_hello["max_frame"])
+            if n:
+                p.send("DATA", st.sid, bytes=bytes(n))
+        try:
+            p.step(time.monotonic() + 0.5, "credit")
+        except TimeoutError:
+            if not any(p.room(st.sid) for st in streams):
+                return
+    raise AssertionError("the server takes without end")
+
+
+def test_more_than_a_stream_may(w):
+    p = w.bound()
+    c, st = w.stream(p, rcvbuf=4096)
+    fill(p, st)
+    p.ping()
+    p.send("DATA", st.sid, bytes=b"x")
+    p.expect_close("flow")
+    assert ended_by_reset(c)
+
+
+def test_more_than_a_session_may(w):
+    p = w.bound()
+    streams = [w.stream(p, rcvbuf=4096)[1] for _ in range(3)]
+    fill(p, *streams)
+    p.ping()
+    limit = p.m.peer_hello["session_window"] + p.m.session_taken
+    assert p.m.above_floors("out_now") == limit
+    # One of them has bytes left for itself, but the session has none.
+    own = {st: p.m.peer_hello["stream_window"] + st.taken - st.sent for st in streams}
+    st = max(streams, key=own.get)
+    assert own[st] > 0 and p.room(st.sid) == 0
+    p.send("DATA", st.sid, bytes=b"x")
+    p.expect_close("flow")
+
+
+def test_a_stalled_stream_leaves_the_others_alone(w):
+    p = w.bound()
+    stalled = [w.stream(p, rcvbuf=4096)[1] for _ in range(3)]
+    fill(p, *stalled)
+    c, st = w.stream(p)
+    data = os.urandom(200000)
+    p.send_data(st.sid, data)
+    assert read_exactly(c, len(data)) == data
+
+
+def test_data_after_their_reset_counts(w):
+    """What we send before we know of the server's RESET is legal up to our credit, not beyond."""
+    p = w.bound(auto_answer=False)
+    c, st = w.stream(p, rcvbuf=4096)
+    reset(c)
+    p.until(lambda: st.peer_end, "RESET")
+    p.send("DATA", st.sid, bytes=bytes(p.room(st.sid)))
+    p.ping()
+    p.send("DATA", st.sid, bytes=bytes(p.room(st.sid) + 1))
+    p.expect_close("flow")
+
+
+# Numbering.
+
+def test_ack_of_what_was_never_sent(w):
+    p = w.login()
+    p.ping()
+    p.send_raw(wire.frame("ACK", received=p.m.in_seq + 100000))
+    p.expect_close("protocol")
+
+
+def test_ack_never_goes_back(w):
+    p = w.login(auto_ack=False)
+    p.ping()
+    p.send("ACK", received=p.m.in_seq)
+    p.send("ACK", received=p.m.in_seq)  # the same again is legal
+    p.ping()
+    p.send_raw(wire.frame("ACK", received=0))
+    p.expect_close("protocol")
+
+
+def test_ack_inside_a_frame(w):
+    p = w.login(auto_ack=False)
+    p.ping()
+    p.send("ACK", received=p.m.in_seq - 3)
+    p.ping()
+
+
+# Limits of section 9.
+
+def test_pings_in_a_burst(w):
+    p = w.login()
+    for _ in range(8):
+        p.ping()
+
+
+def test_ping_flood(w):
+    p = w.login()
+    p.send_bytes(b"".join(p.make("PING", token=1000 + i) for i in range(200)))
+    assert p.expect_close("limit")["text"], "the text names the limit"
+
+
+def test_glitches(w):
+    p = w.login()
+    for _ in range(45):
+        p.send_unknown(0x55)
+        p.send("PONG", token=1 << 40)
+    p.ping()
+    p.send_raw(wire.raw_frame(0x55) * 20)
+    assert p.expect_close("limit")["text"], "the text names the limit"
+
+
+def test_tunnels(w):
+    p = w.login()
+    for i in range(1, 4):
+        p.bind(tunnel=i, name="t%d" % i)
+    p.send("BIND", tunnel=4, route="port", name="t4")
+    p.expect("BIND_FAIL", tunnel=4, code="limit")
+    p.send("UNBIND", tunnel=1)
+    p.bind(tunnel=5, name="t5")
+
+
+def test_resets_in_a_row(w):
+    """An agent that resets whatever is opened, hundreds of times a second."""
+    p = w.bound()
+    try:
+        for _ in range(3000):
+            c = w.client(p)
+            f = p.wait_for("OPEN")
+            p.send("RESET", f.sid, code=CODES["target_reset"])
+            c.close()
+            w.socks.remove(c)
+    except (Closed, ConnectionError) as e:
+        goaway = e.goaway if isinstance(e, Closed) else p.expect_close("limit")
+        assert code_of(goaway) == "limit"
+        return
+    raise AssertionError("3000 streams were reset at once and nobody minds")
+
+
+@pytest.mark.skipif(os.environ.get("ADIT_QUICK") == "1", reason="30 seconds")
+def test_reset_that_is_never_answered(w):
+    p = w.bound(auto_answer=False)
+    c, st = w.stream(p)
+    reset(c)
+    p.until(lambda: st.peer_end, "RESET")
+    start = time.monotonic()
+    end = start + 45
+    try:
+        while True:
+            f = p.recv(end - time.monotonic(), "end of the link")
+            if f.name == "PING":
+                p.send("ACK", received=p.m.in_seq)
+                p.send("PONG", token=f["token"])
+    except Closed as e:
+        assert code_of(e.goaway) == "protocol", p.story()
+    assert 25 < time.monotonic() - start < 45
+
+
+# Silence.
+
+def test_silence_before_hello(q):
+    p = q.link()
+    p.expect_close("timeout", timeout=5)
+
+
+def test_silence_before_auth(q):
+    p = q.link()
+    p.start()
+    p.expect_close("timeout", timeout=5)
+
+
+def test_slow_hello_does_not_help(q):
+    """Any byte proves life, but the login as a whole has its time."""
+    p = q.link()
+    hello = wire.frame("HELLO", **p.hello)
+    with pytest.raises(Closed) as e:
+        for i in range(len(hello)):
+            p.send_bytes(hello[i:i + 1])
+            try:
+                p.step(time.monotonic() + 0.1, "end of the link")
+            except TimeoutError:
+                pass
+    assert code_of(e.value.goaway) == "timeout", p.story()
+
+
+def test_silence_after_login(q):
+    p = q.login(auto_answer=False)
+    p.expect("PING", timeout=5)
+    p.expect_close("nothing_heard", timeout=5)
+
+
+def test_answering_pings_is_enough(q):
+    p = q.login()
+    for _ in range(8):                  # longer than dead_after
+        p.wait_for("PING", timeout=5)
+    p.ping()

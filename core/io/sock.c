@@ -29,7 +29,7 @@ watch(struct sock *s, int events)
 	if (events == before && (events == 0 || ev_is_active(&s->io)))
 		return;
 	ev_io_stop(s->w->loop, &s->io);
-	ev_io_set(&s->io, s->fd, events);
+	ev_io_modify(&s->io, events); /* ev_io_set() would cost a system call each time */
 	if (events != 0)
 		ev_io_start(s->w->loop, &s->io);
 }

@@ -218,6 +218,8 @@ on_open(struct mux *m, struct mux_stream *ms, const struct msg_open *open)
 
 	if (t == NULL || !as->up[open->tunnel - 1])
 		mux_open_fail(ms, CODE_NO_SUCH_TUNNEL, code_text(CODE_NO_SUCH_TUNNEL));
+	else if (m->n_opening > (size_t)as->base.limits->opening_per_session)
+		mux_open_fail(ms, CODE_LIMIT, "the agent dials as much as it may already");
 	else
 		target_dial(as, ms, t);
 }

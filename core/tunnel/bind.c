@@ -59,7 +59,10 @@ route_of(const struct server_conf *conf, const char *route)
 static void
 refuse(struct server_session *ss, uint32_t tunnel, const char *name, uint16_t code, const char *text)
 {
-	log_info("%s tunnel=%s refused: %s", server_session_name(ss), name, text);
+	static struct log_limit limit; /* an agent may ask as often as it likes */
+
+	log_limited(&limit, LOG_INFO, "%s tunnel=%s refused: %s", server_session_name(ss), name,
+		text);
 	mux_send_bind_fail(&ss->base.mux, tunnel, code, text);
 }
 

@@ -252,6 +252,7 @@ on_goaway(struct mux *m, const struct msg_goaway *goaway)
 static void
 on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_t retry_ms)
 {
+	static struct log_limit limit; /* anybody can open links and close them */
 	struct server_session *ss = container_of(s, struct server_session, base);
 	char safe[300], took[32];
 
@@ -270,7 +271,8 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 			units_ms_human(mono_diff_ms(s->w->now, ss->since), took, sizeof(took)),
 			ss->clients);
 	else
-		log_info("%s closed: %s: %s", server_session_name(ss), code_name(code), safe);
+		log_limited(&limit, LOG_INFO, "%s closed: %s: %s", server_session_name(ss),
+			code_name(code), safe);
 	if (ss->logged_in) {
 		idmap_del(&ss->sw->by_id, ss->reg_id);
 		registry_logout(ss->sw->srv->registry, ss->reg_id, s->w->now,

@@ -180,7 +180,7 @@ report_event(struct report *r, const struct agent_event *ev)
 		on_lost(r, ev, text);
 		break;
 	case AGENT_STOPPED:
-		say(r, "stopped%s%s", text[0] != '\0' ? ": " : "", text);
+		say(r, "stopped%s%s", ev->fatal ? ": " : "", ev->fatal ? text : "");
 		break;
 	}
 }
@@ -254,7 +254,7 @@ report_summary(struct report *r, const struct agent_totals *t, int64_t uptime_ms
 
 	say(r, "\nSummary");
 	say(r, "  %-18s %s", "uptime", units_ms_human(uptime_ms, buf, sizeof(buf)));
-	say(r, "  %-18s %" PRIu64 " (%" PRIu64 " lost)", "connections", t->connects,
+	say(r, "  %-18s %" PRIu64 " (%" PRIu64 " ended)", "connections", t->connects,
 		t->disconnects);
 	say(r,
 		"  %-18s %" PRIu64 " (%" PRIu64 " refused, %" PRIu64 " reset, %" PRIu64

@@ -66,14 +66,16 @@ set_port(struct tunnel_conf *t, int64_t port)
 	t->n_params = 1;
 }
 
-/* port 0: none is asked for. The target has been parsed. */
+/* The target has been parsed into host and port; a bare port is shown with its host. */
 static void
 tunnel_init(struct tunnel_conf *t, const struct entry *en, const char *host, uint16_t port)
 {
+	bool bare = strcmp(host, "127.0.0.1") == 0 && strchr(en->target, ':') == NULL;
+
 	*t = (struct tunnel_conf){
 		.name = xstrdup(en->name),
 		.route = xstrdup(en->route),
-		.target = xstrdup(en->target),
+		.target = bare ? xasprintf("%s:%u", host, port) : xstrdup(en->target),
 		.host = xstrdup(host),
 		.port = port,
 	};

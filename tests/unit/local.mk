@@ -58,3 +58,17 @@ TESTS += $(plug_tests)
 %C%_test_auth_LDADD = $(unit_libs)
 %C%_test_identity_LDADD = $(unit_libs)
 %C%_test_options_LDADD = $(unit_libs)
+
+ctl_tests = \
+	%D%/test-agent-report \
+	%D%/test-command-line \
+	%D%/test-config \
+	%D%/test-grammar
+check_PROGRAMS += $(ctl_tests)
+TESTS += $(ctl_tests)
+%C%_test_agent_report_LDADD = $(unit_libs)
+%C%_test_command_line_LDADD = $(unit_libs)
+%C%_test_config_CPPFLAGS = $(AM_CPPFLAGS) $(LIBCONFIG_CFLAGS)
+%C%_test_config_LDADD = $(unit_libs)
+%C%_test_grammar_CPPFLAGS = $(AM_CPPFLAGS) $(LIBCONFIG_CFLAGS)
+%C%_test_grammar_LDADD = $(unit_libs)

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* ctl/agent_report: what a person sees. */
+
+#include "ctl/agent_report.h"
+
+#include <stdlib.h>
+
+#include "tap.h"
+
+static struct tunnel_conf tunnels[] = {
+	{.name = (char *)"ssh", .target = (char *)"127.0.0.1:22"},
+	{.name = (char *)"postgres", .target = (char *)"db:5432"},
+};
+
+static const struct agent_conf conf = {
+	.name = (char *)"web1",
+	.server = (char *)"tcp://example.org:9000",
+	.tunnels = tunnels,
+	.n_tunnels = 2,
+};
+
+static struct report report;
+static char *text;
+static size_t len;
+
+static void
+begin(void)
+{
+	report_init(&report, open_memstream(&text, &len), &conf);
+}
+
+static void
+forget(void)
+{
+	rewind(report.out);
+	memset(text, 0, len);
+}
+
+/* Compares what was printed since the last call. */
+static void
+printed(const char *want, const char *what)
+{
+	is_str(text != NULL ? text : "", want, what);
+	forget();
+}
+
+static void
+end(void)
+{
+	report_fini(&report);
+	fclose(report.out);
+	free(text);
+	text = NULL;
+}
+
+static void
+event(enum agent_event_kind kind, int tunnel, const char *words)
+{
+	struct agent_event ev = {.kind = kind, .attempt = 1, .retry_ms = 3200};
+
+	if (tunnel >= 0)
+		ev.tunnel = &tunnels[tunnel];
+	snprintf(ev.text, sizeof(ev.text), "%s", words);
+	report_event(&report, &ev);
+}
+
+static void
+test_block(void)
+{
+	begin();
+	event(AGENT_CONNECTING, -1, "");
+	event(AGENT_CONNECTED, -1, "acme");
+	printed("connecting to tcp://example.org:9000\nconnected to tcp://example.org:9000\n",
+		"one line for each step");
+	event(AGENT_TUNNEL_UP, 1, "tcp://example.org:10001");
+	printed("", "the block waits for all tunnels");
+	event(AGENT_TUNNEL_UP, 0, "tcp://example.org:10022");
+	printed("\nPublished at tcp://example.org:9000 as agent web1, account acme:\n\n"
+		"  ssh       tcp://example.org:10022 -> 127.0.0.1:22\n"
+		"  postgres  tcp://example.org:10001 -> db:5432\n\n",
+		"a block with aligned columns, in the order of the file");
+	end();
+}
+
+static void
+test_partly(void)
+{
+	begin();
+	event(AGENT_CONNECTED, -1, "acme");
+	event(AGENT_TUNNEL_FAILED, 0, "port 10022 is in use");
+	event(AGENT_TUNNEL_UP, 1, "tcp://example.org:5");
+	printed("connected to tcp://example.org:9000\n"
+		"\nPublished at tcp://example.org:9000 as agent web1, account acme:\n\n"
+		"  ssh       not published: port 10022 is in use\n"
+		"  postgres  tcp://example.org:5 -> db:5432\n\n",
+		"a refused tunnel stands in the block with its reason");
+	event(AGENT_TUNNEL_GONE, 1, "withdrawn");
+	printed("tunnel postgres is gone: withdrawn\n", "a tunnel that goes later is one line");
+	end();
+}
+
+static void
+up(const char *a, const char *b)
+{
+	event(AGENT_CONNECTED, -1, "acme");
+	event(AGENT_TUNNEL_UP, 0, a);
+	event(AGENT_TUNNEL_UP, 1, b);
+}
+
+static void
+test_again(void)
+{
+	begin();
+	up("tcp://h:1", "tcp://h:2");
+	event(AGENT_LOST, -1, "nothing heard for 30 s");
+	forget();
+	event(AGENT_LOST, -1, "refused");
+	printed("not connected: refused; trying again in 3.2 s\n",
+		"a failed attempt is no lost connection");
+	up("tcp://h:1", "tcp://h:2");
+	printed("connected to tcp://example.org:9000\nall tunnels are back at their addresses\n",
+		"the same addresses need no second block");
+	event(AGENT_LOST, -1, "closed");
+	printed("connection lost: closed; trying again in 3.2 s\n", "reason and time");
+	up("tcp://h:1", "tcp://h:3");
+	ok(strstr(text, "tcp://h:3 -> db:5432") != NULL, "another address: the block comes again");
+	end();
+}
+
+static void
+test_hostile(void)
+{
+	begin();
+	event(AGENT_LOST, -1, "\033[2J\nbad");
+	printed("not connected: \\x1b[2J\\x0abad; trying again in 3.2 s\n",
+		"a peer's text cannot steer the terminal");
+	end();
+}
+
+static void
+test_stopped(void)
+{
+	struct agent_event ev = {.kind = AGENT_STOPPED, .text = "login refused", .fatal = true};
+
+	begin();
+	report_event(&report, &ev);
+	printed("stopped: login refused\n", "a fatal end says why");
+	ev.fatal = false;
+	report_event(&report, &ev);
+	printed("stopped\n", "an end that was asked for needs no reason");
+	end();
+}
+
+static void
+test_summary(void)
+{
+	struct agent_totals t = {
+		.connects = 3, .disconnects = 2, .streams = 120, .streams_refused = 3,
+		.streams_reset = 1, .to_target_bytes = 1536, .to_client_bytes = 20u << 20,
+		.dials = 4, .dial_min_us = 80, .dial_max_us = 9000, .dial_sum_us = 4 * 1234,
+		.rtt_us = 45678, .rtt_min_us = 12000,
+		.http_requests = 7, .http_status = {1, 0, 4, 0, 1, 1},
+		.http_min_us = 900, .http_max_us = 12000000, .http_sum_us = 6 * 45000,
+		.http_timed = 6,
+	};
+
+	begin();
+	report_summary(&report, &t, 7500000);
+	printed("\nSummary\n"
+		"  uptime             2 h 5 min\n"
+		"  connections        3 (2 ended)\n"
+		"  streams            120 (3 refused, 1 reset, 0 still open)\n"
+		"  to targets         1.5 KiB\n"
+		"  to clients         20.0 MiB\n"
+		"  HTTP requests      7 (2xx 4, 4xx 1, 5xx 1, no answer 1)\n"
+		"  HTTP latency       average 45 ms, least 900 us, most 12 s\n"
+		"  target latency     average 1.2 ms, least 80 us, most 9.0 ms\n"
+		"  link round trip    45 ms, least 12 ms\n",
+		"the summary");
+	t = (struct agent_totals){.connects = 0};
+	report_summary(&report, &t, 200);
+	printed("\nSummary\n"
+		"  uptime             200 ms\n"
+		"  connections        0 (0 ended)\n"
+		"  streams            0 (0 refused, 0 reset, 0 still open)\n"
+		"  to targets         0 B\n"
+		"  to clients         0 B\n",
+		"what was not measured is not there");
+	end();
+}
+
+static void
+test_quiet(void)
+{
+	struct agent_totals t = {.connects = 1};
+
+	report_init(&report, NULL, &conf);
+	up("a", "b");
+	report_summary(&report, &t, 1);
+	ok(report.shown, "a quiet report goes through the same steps and prints nowhere");
+	report_fini(&report);
+}
+
+int
+main(void)
+{
+	test_block();
+	test_partly();
+	test_again();
+	test_hostile();
+	test_stopped();
+	test_summary();
+	test_quiet();
+	return done_testing();
+}

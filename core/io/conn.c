@@ -197,7 +197,9 @@ conn_kick(struct conn *c)
 {
 	c->kicked = true;
 	/* While the socket is full its own event will come; nothing can be done before that. */
-	if (!c->closed && !c->flushing && (!(c->sock.want & EV_WRITE) || (c->chunk == NULL && c->below.len == 0)))
+	if (c->closed || c->flushing)
+		return;
+	if (!(c->sock.want & EV_WRITE) || (c->chunk == NULL && c->below.len == 0))
 		worker_at_end(c->sock.w, &c->flush);
 }
 

@@ -9,23 +9,19 @@ libadit_core_la_LIBADD = $(EV_LIBS) $(LIBCONFIG_LIBS) $(LTDL_LIBS)
 lib_LTLIBRARIES += libadit.la
 libadit_la_SOURCES =
 libadit_la_LIBADD = libadit-core.la
-libadit_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -pthread \
+libadit_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -pthread $(DEFS_LDFLAGS) \
 	-Wl,--version-script=$(srcdir)/%D%/libadit.syms
 EXTRA_libadit_la_DEPENDENCIES = %D%/libadit.syms
 EXTRA_DIST += %D%/libadit.syms
 
-if HAVE_SERVER_MAIN
 sbin_PROGRAMS += aditd
 aditd_SOURCES = %D%/aditd.c
 aditd_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-aditd_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS) -Wl,--unresolved-symbols=ignore-in-shared-libs
+aditd_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
 aditd_LDADD = libadit.la
-endif
 
-if HAVE_AGENT_MAIN
 bin_PROGRAMS += adit
 adit_SOURCES = %D%/adit.c
 adit_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
-adit_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS) -Wl,--unresolved-symbols=ignore-in-shared-libs
+adit_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
 adit_LDADD = libadit.la
-endif

@@ -3,8 +3,10 @@ lint_tests = \
 	%D%/dist.sh \
 	%D%/headers.sh \
 	%D%/layers.sh \
+	%D%/manlint.sh \
 	%D%/shell.sh \
 	%D%/size.sh \
+	%D%/syms.sh \
 	%D%/words.sh
 TESTS += $(lint_tests)
-EXTRA_DIST += $(lint_tests) %D%/functions.sh %D%/syms.sh %D%/manlint.sh
+EXTRA_DIST += $(lint_tests) %D%/functions.sh

@@ -8,7 +8,7 @@ tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 unset MAKEFLAGS MAKELEVEL MFLAGS
 
-make -s -C "$top_builddir" print-dist | sed "s,^$top_srcdir/,," | LC_ALL=C sort -u >"$tmp/listed"
+make -s -C "$top_builddir" print-dist | LC_ALL=C sort -u >"$tmp/listed"
 check "make knows what it would pack" "$([ -s "$tmp/listed" ] || echo nothing)"
 
 # A folder that is packed whole stands there by its own name.

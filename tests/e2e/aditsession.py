@@ -202,6 +202,8 @@ class Peer:
             pressed = self.m.above_floors("in_now") > self.hello["session_window"] // 2
             if st.in_now >= (1 if pressed else self.hello["stream_window"] // 2):
                 self.send("CREDIT", f.sid, bytes=st.in_now)
+        elif self.auto_credit and f.name == "FIN" and not st.over and st.in_now > FLOOR:
+            self.send("CREDIT", f.sid, bytes=st.in_now - FLOOR)
         if self.auto_ack and self.m.in_seq - self.m.acked_out >= ACK_EVERY // 2:
             self._ack()
 

@@ -21,6 +21,7 @@ CRITICAL = 0x80
 FLOOR = 16384
 LIMIT_MAX = 1 << 62
 ACK_EVERY = 262144
+PARAMS_MAX = 16
 
 AGENT, SERVER = 0, 1
 
@@ -132,8 +133,11 @@ def _read_tail(c):
 
 def _read_params(c):
     out = []
-    for _ in range(c.number(1)):
-        key = text_of(c.take(c.number(1)))
+    n = c.number(1)
+    if n > PARAMS_MAX:
+        raise Illegal("count")
+    for _ in range(n):
+        key = name_of(c.take(c.number(1)))
         out.append((key, text_of(c.take(c.number(2)))))
     return out
 
@@ -196,13 +200,13 @@ LAYOUT = {
               ("reserved", "u8"), ("features", "u64"), ("max_frame", "u32"),
               ("stream_window", "u32"), ("session_window", "u32"), ("nonce", "nonce"),
               ("software", "str8"), ("tail", "tail")],
-    "AUTH": [("method", "str8"), ("agent", "name8"), ("data", "bytes16")],
+    "AUTH": [("method", "name8"), ("agent", "name8"), ("data", "bytes16")],
     "AUTH_CHALLENGE": [("data", "bytes16")],
     "AUTH_ANSWER": [("data", "bytes16")],
-    "AUTH_OK": [("session", "u64"), ("account", "str8"), ("agent", "name8"),
+    "AUTH_OK": [("session", "u64"), ("account", "name8"), ("agent", "name8"),
                 ("resume", "bytes16"), ("data", "bytes16"), ("tail", "tail")],
     "AUTH_FAIL": [("code", "u16"), ("retry_after_ms", "u32"), ("text", "str8")],
-    "BIND": [("tunnel", "u32"), ("route", "str8"), ("name", "name8"), ("params", "params"),
+    "BIND": [("tunnel", "u32"), ("route", "name8"), ("name", "name8"), ("params", "params"),
              ("tail", "tail")],
     "BIND_OK": [("tunnel", "u32"), ("address", "str16"), ("tail", "tail")],
     "BIND_FAIL": _TUNNEL_END,

@@ -224,23 +224,6 @@ def test_tunnels(w):
     p.bind(tunnel=5, name="t5")
 
 
-def test_resets_in_a_row(w):
-    """An agent that resets whatever is opened, hundreds of times a second."""
-    p = w.bound()
-    try:
-        for _ in range(3000):
-            c = w.client(p)
-            f = p.wait_for("OPEN")
-            p.send("RESET", f.sid, code=CODES["target_reset"])
-            c.close()
-            w.socks.remove(c)
-    except (Closed, ConnectionError) as e:
-        goaway = e.goaway if isinstance(e, Closed) else p.expect_close("limit")
-        assert code_of(goaway) == "limit"
-        return
-    raise AssertionError("3000 streams were reset at once and nobody minds")
-
-
 @pytest.mark.skipif(os.environ.get("ADIT_QUICK") == "1", reason="30 seconds")
 def test_reset_that_is_never_answered(w):
     p = w.bound(auto_answer=False)

@@ -241,12 +241,16 @@ def test_draining_server(w):
     p = w.bound()
     t, st = w.open(p)
     p.send("GOAWAY", code=CODES["shutdown"], retry_after_ms=100, last=st.sid, text="restart")
-    late = p.open(tunnel=p.tunnel)
-    p.expect("OPEN_FAIL", late.sid, code="leaving")
+    late, crossed = w.open(p)           # decided before
+    late.close()
+    assert p.read_end(crossed.sid) == (b"", "fin")
+    p.send("FIN", crossed.sid)
     t.sendall(b"last words")
     t.close()
     assert p.read_end(st.sid) == (b"last words", "fin")
     p.send("FIN", st.sid)
+    p.expect_close()
+    w.adit.wait()
 
 
 def test_agent_says_goodbye(w):
@@ -255,6 +259,19 @@ def test_agent_says_goodbye(w):
     w.adit.proc.terminate()
     f = p.expect("GOAWAY", code="leaving")
     assert f["last"] == 0
+
+
+def test_agent_opens_nothing_when_it_has_said_goodbye(w):
+    """An OPEN that crosses the agent's GOAWAY, if the agent lets its stream finish before."""
+    p = w.bound()
+    t, st = w.open(p)
+    w.adit.proc.terminate()
+    p.expect("GOAWAY", code="leaving")
+    try:
+        late = p.open(tunnel=p.tunnel)
+        p.expect("OPEN_FAIL", late.sid, code="leaving")
+    except Closed as e:
+        assert code_of(e.goaway) == "leaving"
 
 
 def test_bind_refused(w):
@@ -403,6 +420,19 @@ def test_silence_after_login(w):
     p.expect_close("nothing_heard", timeout=5)
 
 
+def test_more_streams_than_the_agent_wants(w):
+    conf = dict(w.tunnels(1), limits={"streams_per_session": 4, "opening_per_session": 4})
+    p = w.bound(conf=conf, auto_answer=False)
+    for _ in range(4):
+        w.open(p)
+    for _ in range(2):
+        p.expect("OPEN_FAIL", p.open(tunnel=p.tunnel).sid, code="limit")
+    p.ping()
+    for _ in range(8):                  # and none of them is ended by us
+        p.open(tunnel=p.tunnel)
+    assert p.expect_close("limit")["text"]
+
+
 def test_ids_never_go_back(w):
     p = w.bound()
     p.open(tunnel=p.tunnel, sid=9)
@@ -510,7 +540,7 @@ def session_cell(p, state, name, want):
     want = tables.verdict(AGENT, name, state, column)
     tables.send_sample(p, name, sid, AGENT, want, **changes)
     if name == "OPEN" and want == "ok":
-        p.wait_for("OPEN_FAIL" if state == "DRAINING" else "OPEN_OK", sid)
+        p.wait_for("OPEN_OK", sid)
     tables.check_after_login(p, name, want)
 
 

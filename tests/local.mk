@@ -37,6 +37,7 @@ unit_libs = libadit-core.la
 EXTRA_DIST += %D%/taprun.py %D%/lsan.supp %D%/tsan.supp
 
 include %D%/unit/local.mk
+include %D%/config/local.mk
 include %D%/scenario/local.mk
 include %D%/plugin/local.mk
 include %D%/e2e/local.mk

@@ -69,7 +69,7 @@ struct load {
 	struct place place[N_KEYS];
 	struct plugset plugins;
 	struct source *source;   /* NULL: no file */
-	char *plugin_dir, *token_path;
+	char *plugin_dir;        /* as it is used; NULL: the default */
 	char *scheme;            /* of the server's address; NULL: not said */
 	struct agent_conf *conf; /* grows */
 	struct err *e;
@@ -92,7 +92,6 @@ load_fini(struct load *l)
 	plugset_fini(&l->plugins);
 	source_free(l->source);
 	free(l->plugin_dir);
-	free(l->token_path);
 	free(l->scheme);
 }
 
@@ -290,15 +289,26 @@ take_tunnels(struct load *l)
 
 /* --- plugins --- */
 
+/* The place of the server's address, unless it is the command line's. */
+static struct place
+server_place(const struct load *l)
+{
+	return l->req->server != NULL ? (struct place){NULL, 0} : l->place[KEY_SERVER];
+}
+
 static void
 default_transport(struct load *l)
 {
+	struct place at = server_place(l);
+	struct plug_entry *p;
 	char *name;
 
 	if (plugset_count(&l->plugins, "transport-") > 0)
 		return;
 	name = xasprintf("transport-%s", l->scheme != NULL ? l->scheme : "tcp");
-	plugset_new(&l->plugins, name);
+	p = plugset_new(&l->plugins, name);
+	p->file = at.file;
+	p->line = at.line;
 	free(name);
 }
 
@@ -312,17 +322,21 @@ allow_plain(struct load *l)
 
 /* The key's value or "token" is relative to the file, an option's to where we are. */
 static int
-token_path(struct load *l)
+take_token_file(struct load *l, struct plug_entry *p)
 {
 	const char *named = l->basics.token_file;
+	struct option_value *v;
 
-	if (l->req->token_file != NULL)
-		l->token_path = xstrdup(l->req->token_file);
-	else if (l->conf->file != NULL)
-		l->token_path = file_beside(l->conf->file, named != NULL ? named : "token");
-	else
+	if (l->req->token_file != NULL) {
+		plugset_string(p, "token_file", l->req->token_file);
+		return 0;
+	}
+	if (l->conf->file == NULL)
 		return fail_missing(l,
 			"no token: give --token-file FILE (the server's 'aditd issue' makes one)");
+	v = plugset_string(p, "token_file", named != NULL ? named : "token");
+	v->file = l->conf->file;
+	v->line = l->place[KEY_TOKEN_FILE].line;
 	return 0;
 }
 
@@ -343,12 +357,7 @@ take_auth(struct load *l)
 			l->conf->file);
 	if (n == 1 && l->req->token_file == NULL)
 		return 0;
-	if (token_path(l) < 0)
-		return -EINVAL;
-	if (p == NULL)
-		p = plugset_new(&l->plugins, "auth-token");
-	plugset_string(p, "token_file", l->token_path);
-	return 0;
+	return take_token_file(l, p != NULL ? p : plugset_new(&l->plugins, "auth-token"));
 }
 
 static int
@@ -377,18 +386,20 @@ static int
 choose_transport(struct load *l)
 {
 	const struct modules *m = &l->conf->modules;
+	struct place at = server_place(l);
 
 	if (l->scheme == NULL && m->n_transport > 1)
-		return fail_missing(l,
+		return err_at(l->e, at.file, at.line,
 			"several transports are enabled: write which one into the server's address, "
 			"like \"tcp://host:port\"");
 	for (size_t i = 0; i < m->n_transport; i++)
 		if (l->scheme == NULL || strcmp(m->transport[i]->transport.scheme, l->scheme) == 0)
 			l->conf->transport = m->transport[i];
 	if (l->conf->transport == NULL)
-		return fail_missing(l,
-			"no enabled transport has the scheme of the server's address: enable its "
-			"plugin");
+		return err_at(l->e, at.file, at.line,
+			"no transport that is enabled has the scheme of the server's address, "
+			"\"%s\"",
+			l->scheme);
 	l->conf->auth = m->auth[0];
 	return 0;
 }

@@ -101,13 +101,14 @@ replace(struct plug_entry *p, const char *key)
 	return grow(p, key);
 }
 
-void
+struct option_value *
 plugset_string(struct plug_entry *p, const char *key, const char *value)
 {
 	struct option_value *v = replace(p, key);
 
 	v->type = VALUE_STRING;
 	v->str = value;
+	return v;
 }
 
 void

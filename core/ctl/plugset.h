@@ -40,9 +40,10 @@ struct plug_entry *plugset_find(const struct plugset *set, const char *name); /*
 /* How many there are of a kind ("auth-"). */
 size_t plugset_count(const struct plugset *set, const char *kind);
 
-/* From the command line: a plugin without a group; an option, in place of the file's. */
+/* What stands in no group: a plugin; an option, in place of the file's. Both come from the command
+ * line, unless the caller writes another place into what is returned (valid until the next call). */
 struct plug_entry *plugset_new(struct plugset *set, const char *name);
-void plugset_string(struct plug_entry *p, const char *key, const char *value);
+struct option_value *plugset_string(struct plug_entry *p, const char *key, const char *value);
 void plugset_bool(struct plug_entry *p, const char *key, bool value);
 
 /* Loads all and makes their instances. On success they belong to *modules_r (free with

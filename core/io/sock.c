@@ -191,11 +191,17 @@ sock_close(struct sock *s)
 }
 
 void
+sock_end_by_reset(int fd, bool on)
+{
+	struct linger l = {.l_onoff = on, .l_linger = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)); /* fails for no TCP socket */
+}
+
+void
 sock_abort_fd(int fd)
 {
-	struct linger now = {.l_onoff = 1, .l_linger = 0};
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	sock_end_by_reset(fd, true);
 	close(fd);
 }
 

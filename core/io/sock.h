@@ -65,6 +65,11 @@ void sock_abort(struct sock *s);   /* RST; harmless after close */
 /* The same for a descriptor that nobody has wrapped (and counted) yet. */
 void sock_abort_fd(int fd);
 
+/* On: whoever closes it, the kernel after a SIGKILL included, ends the connection with RST, so that a
+ * peer never takes the death of this process for an end of the data. Connections inherit it from
+ * their listener. Off before a clean sock_close(). */
+void sock_end_by_reset(int fd, bool on);
+
 /* For a link: how many unsent bytes the kernel keeps (TCP_NOTSENT_LOWAT), keep-alive and
  * TCP_USER_TIMEOUT in milliseconds. */
 void sock_tune_link(struct sock *s, int unsent, int64_t dead_ms);

@@ -3,7 +3,8 @@
 
 /* Streams and their sockets. Owner worker only. What must hold: sock_shutdown() happens only after
  * the peer's FIN and when the queue is empty, and a socket is closed without RST only when both
- * directions have ended that way. */
+ * directions have ended that way; not even the death of the process closes it otherwise, because
+ * whoever makes the socket has set sock_end_by_reset(). */
 
 #include <config.h>
 
@@ -58,10 +59,12 @@ end_socket(struct stream *st, bool clean)
 		return;
 	st->dead = true;
 	timer_stop(&st->timer);
-	if (clean)
+	if (clean) {
+		sock_end_by_reset(st->sock.fd, false);
 		sock_close(&st->sock);
-	else
+	} else {
 		sock_abort(&st->sock);
+	}
 	bufq_fini(&st->out);
 }
 

@@ -95,6 +95,7 @@ connected(struct dial *d)
 	t->dial_sum_us += us;
 	t->dials++;
 	pthread_mutex_unlock(&a->lock);
+	sock_end_by_reset(d->st->sock.fd, true);
 	if (d->st->ms != NULL)
 		mux_open_ok(d->st->ms);
 	stream_connected(d->st);

@@ -1,6 +1,8 @@
 # Samples, installed as documentation: aditd init writes the configuration that is used.
 confsampledir = $(docdir)/conf.d
 dist_confsample_DATA = \
+	%D%/adit.conf.sample \
+	%D%/aditd.conf.sample \
 	%D%/auth-token.conf \
 	%D%/route-port.conf \
 	%D%/transport-tcp.conf

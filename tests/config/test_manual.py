@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the Adit authors
+"""Samples, manual pages and --help say what the programs take."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from configcase import BUILD, PLUGINS, token, write
+
+TOP = os.environ["top_srcdir"]
+
+
+def page(name):
+    with open(os.path.join(TOP, "man", name), encoding="ascii") as f:
+        return f.read()
+
+
+def sample(name):
+    with open(os.path.join(TOP, "conf.d", name), "rb") as f:
+        return f.read()
+
+
+def run(program, *args, cwd=None):
+    return subprocess.run([os.path.join(BUILD, program), "--plugin-dir", PLUGINS, *args], cwd=cwd,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+def plugins():
+    return sorted(name[:-3] for name in os.listdir(PLUGINS)
+                  if re.fullmatch(r"(transport|auth|route)-.*\.so", name))
+
+
+# ---- samples --------------------------------------------------------------------------------------
+
+def test_server_samples(tmp_path):
+    """The main sample with every plugin's sample beside it."""
+    write(str(tmp_path / "aditd.conf"), sample("aditd.conf.sample"))
+    names = plugins()
+    assert len(names) >= 3
+    for name in names:
+        write(str(tmp_path / "conf.d" / (name + ".conf")), sample(name + ".conf"))
+    os.chmod(tmp_path / "conf.d", 0o700)
+    got = run("aditd", "--check", "-c", str(tmp_path / "aditd.conf"))
+    assert got.returncode == 0, got.stderr
+    for name in names:
+        assert name in got.stdout
+
+
+def test_agent_sample(tmp_path):
+    write(str(tmp_path / "adit.conf"), sample("adit.conf.sample"))
+    write(str(tmp_path / "token"), token().encode())
+    got = run("adit", "run", "--check", "-c", str(tmp_path / "adit.conf"))
+    assert got.returncode == 0, got.stderr
+    assert "2 tunnels" in got.stdout
+
+
+# ---- manual pages ---------------------------------------------------------------------------------
+
+def known_keys(program, tmp_path, group="%s"):
+    """What the program itself lists when a key is near to none."""
+    path = str(tmp_path / "x.conf")
+    write(path, (group % "zzzzzzzz = 1;").encode())
+    command = ["--check"] if program == "aditd" else ["run", "--check"]
+    said = run(program, *command, "-c", path).stderr
+    return re.search(r"known here: (.*)", said).group(1).split(", ")
+
+
+@pytest.mark.parametrize("program, name, group", [
+    ("aditd", "aditd.conf.5", "%s"),
+    ("aditd", "aditd.conf.5", "limits = { %s };"),
+    ("adit", "adit.conf.5", "%s"),
+    ("adit", "adit.conf.5", "tunnels = ( { %s } );"),
+])
+def test_keys(program, name, group, tmp_path):
+    keys = known_keys(program, tmp_path, group)
+    assert len(keys) >= 4
+    text = page(name)
+    missing = [k for k in keys if not re.search(r"^\.It Cm (.* )?%s( ,|$)" % k, text, re.M)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("program, name", [("aditd", "aditd.8"), ("adit", "adit.1")])
+def test_options(program, name):
+    got = run(program, "--help")
+    assert got.returncode == 0 and got.stderr == ""
+    text = page(name)
+    options = set(re.findall(r"--([a-z][a-z-]+)", got.stdout))
+    assert len(options) >= 8
+    described = set(re.findall(r"Fl -([a-z][a-z-]+)", text))
+    assert options - described == set()
+    assert described - options == set()
+
+
+@pytest.mark.parametrize("program", ["aditd", "adit"])
+def test_short_lines(program):
+    assert max(map(len, run(program, "--help").stdout.splitlines())) <= 90
+
+
+# ---- aditd init -----------------------------------------------------------------------------------
+
+def test_init(tmp_path):
+    site = tmp_path / "site"
+    got = run("aditd", "init", str(site), "--account", "acme", "--listen", "127.0.0.1:9999")
+    assert got.returncode == 0, got.stderr
+    assert len(got.stdout.splitlines()) == 5
+    for path in [site, *site.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert run("aditd", "--check", "-c", str(site / "aditd.conf")).returncode == 0
+    got = run("adit", "run", "--check", "-c", str(site / "adit.conf"))
+    assert got.returncode == 0, got.stderr
+    assert "tcp://127.0.0.1:9999" in got.stdout
+    assert " acme " in (site / "tokens").read_text()
+    assert (site / "token").read_text().startswith("adit_")
+    assert (site / "token").read_text().strip() not in (site / "tokens").read_text()
+
+
+def test_init_refuses(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    got = run("aditd", "init", str(tmp_path / "full"))
+    assert got.returncode == 1 and "not an empty folder" in got.stderr
+    got = run("aditd", "init", str(tmp_path / "new"), "--listen", "0.0.0.0:9000")
+    assert got.returncode == 1 and "--allow-plain" in got.stderr
+    got = run("aditd", "init", str(tmp_path / "new"), "--account", "a b")
+    assert got.returncode == 1 and "--account" in got.stderr
+    got = run("aditd", "--plugin-dir", str(tmp_path / "full"), "init", str(tmp_path / "new"))
+    assert got.returncode == 1 and "auth-token.so: No such file" in got.stderr
+    assert not (tmp_path / "new").exists(), "nothing is left behind"
+
+
+def test_init_public(tmp_path):
+    site = tmp_path / "site"
+    got = run("aditd", "init", str(site), "--listen", "0.0.0.0:9999", "--allow-plain")
+    assert got.returncode == 0, got.stderr
+    assert run("aditd", "--check", "-c", str(site / "aditd.conf")).returncode == 0
+    assert run("adit", "run", "--check", "-c", str(site / "adit.conf")).returncode == 0
+
+
+# ---- aditd issue ----------------------------------------------------------------------------------
+
+def test_issue(tmp_path):
+    site = tmp_path / "site"
+    assert run("aditd", "init", str(site)).returncode == 0
+    got = run("aditd", "issue", "-c", str(site / "aditd.conf"), "--account", "acme",
+              "--grant", "ports=443,8443")
+    assert got.returncode == 0, got.stderr
+    assert re.fullmatch(r"adit_[a-z2-7]{8}_[A-Za-z0-9_-]{43}[0-9a-f]{6}\n", got.stdout)
+    assert str(site / "tokens") in got.stderr
+    assert "SIGHUP" in got.stderr
+    stored = (site / "tokens").read_text().splitlines()
+    assert len(stored) == 2 and stored[1].split()[1] == "acme" and "ports=443,8443" in stored[1]
+    write(str(site / "other"), got.stdout.encode())
+    got = run("adit", "tcp", "22", "--check", "-c", str(site / "adit.conf"), "--token-file",
+              str(site / "other"))
+    assert got.returncode == 0, got.stderr
+
+
+def test_issue_refuses(tmp_path):
+    site = tmp_path / "site"
+    assert run("aditd", "init", str(site)).returncode == 0
+    before = (site / "tokens").read_text()
+    got = run("aditd", "issue", "-c", str(site / "aditd.conf"), "--account", "a b")
+    assert got.returncode == 1 and got.stdout == "" and got.stderr.startswith("aditd: ")
+    assert (site / "tokens").read_text() == before
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([os.path.join(BUILD, "aditd"), "--plugin-dir", PLUGINS, "issue", "-c",
+                               str(site / "aditd.conf"), "--account", "acme"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1 and "cannot write the output" in done.stderr
+
+
+# ---- aditd --plugin-info --------------------------------------------------------------------------
+
+def test_plugin_info():
+    for name in plugins():
+        got = run("aditd", "--plugin-info", os.path.join(PLUGINS, name + ".so"))
+        assert got.returncode == 0, got.stderr
+        lines = got.stdout.splitlines()
+        assert "name=" + name in lines
+        assert all("=" in line for line in lines)
+    got = run("aditd", "--plugin-info", "/nonexistent/auth-x.so")
+    assert got.returncode == 1 and got.stdout == ""

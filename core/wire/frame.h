@@ -7,6 +7,7 @@
 #define ADIT_WIRE_FRAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define FRAME_HEADER 8u          /* bytes */

@@ -42,5 +42,6 @@ include %D%/scenario/local.mk
 include %D%/plugin/local.mk
 include %D%/e2e/local.mk
 include %D%/fuzz/local.mk
+include %D%/integrity/local.mk
 include %D%/stress/local.mk
 include %D%/lint/local.mk

@@ -13,7 +13,7 @@
 
 /* Around what has a size of its own: nothing, a TLS record, a frame or a pipe, a window. */
 static const uint64_t edges[] = {0, 1, 2, 16383, 16384, 16385, 65535, 65536, 65537, 262143, 262144,
-	262145, 1048575, 1048576, 1048577};
+	262145, 1048575, 1048576, 1048577, 4194303, 4194304, 4194305};
 
 static uint64_t
 mix(uint64_t x)

@@ -40,16 +40,42 @@ rd_blob(struct rd *r, size_t length_bytes)
 	return p != NULL ? (struct text){(const char *)p, n} : (struct text){"", 0};
 }
 
-/* Text for people or names: a control character makes the reader bad, so that what a peer sends
- * cannot forge log lines or drive a terminal. */
+/* Bytes of the UTF-8 character at the beginning of n > 0 bytes; 0: it is none, or a control
+ * character. */
+static size_t
+character(const uint8_t *p, size_t n)
+{
+	static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000}; /* below 0xa0: control */
+	size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+	uint32_t c;
+
+	if (p[0] < 0x80)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
+		return 0;
+	c = p[0] & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3fu);
+	}
+	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
+}
+
+/* Text for people or names: anything but UTF-8 without control characters makes the reader bad, so
+ * that what a peer sends cannot forge log lines, drive a terminal or spoil JSON. */
 static struct text
 rd_text(struct rd *r, size_t length_bytes)
 {
 	struct text t = rd_blob(r, length_bytes);
 
-	for (size_t i = 0; i < t.n; i++)
-		if ((uint8_t)t.p[i] < 0x20 || t.p[i] == 0x7f)
+	for (size_t i = 0, n; i < t.n; i += n) {
+		n = character((const uint8_t *)t.p + i, t.n - i);
+		if (n == 0) {
 			r->bad = true;
+			break;
+		}
+	}
 	return t;
 }
 
@@ -66,7 +92,7 @@ static const char *
 rd_done(const struct rd *r)
 {
 	if (r->bad)
-		return "payload too short or with control characters";
+		return "payload too short, or text that is not UTF-8 or has control characters";
 	if (r->p != r->end)
 		return "payload longer than its fields";
 	return NULL;
@@ -113,7 +139,7 @@ msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m_r)
 	bad = rd_done(&r);
 	if (bad != NULL)
 		return bad;
-	if (m.version_min == 0 || m.version_min > m.version_max || m.role > 1)
+	if (m.version_min > m.version_max || m.role > 1)
 		return "HELLO with impossible versions or role";
 	if (m.max_frame < FRAME_DATA_MIN_LIMIT || m.max_frame > FRAME_DATA_MAX_LIMIT)
 		return "HELLO: max_frame out of range";
@@ -354,16 +380,26 @@ wr_blob(struct wr *w, struct text t, size_t length_bytes)
 	wr_bytes(w, t.p, t.n);
 }
 
-/* A text for people is cut, and control characters are replaced, rather than refused: it may come
- * from a plugin or the system, and the peer would take it for an attack. */
+/* A text for people is cut, and what is not a character is replaced, rather than refused: it may
+ * come from a plugin or the system, and the peer would take it for an attack. */
 static void
 wr_text(struct wr *w, struct text t, size_t length_bytes)
 {
-	size_t n = MIN(t.n, MSG_TEXT_MAX);
+	const uint8_t *p = (const uint8_t *)t.p;
+	uint8_t tame[MSG_TEXT_MAX];
+	size_t n = 0;
 
-	wr_uint(w, n, length_bytes);
-	for (size_t i = 0; i < n; i++)
-		wr_u8(w, (uint8_t)t.p[i] < 0x20 || t.p[i] == 0x7f ? '?' : (uint8_t)t.p[i]);
+	for (size_t i = 0, len; i < t.n && n < sizeof(tame); i += MAX(len, 1)) {
+		len = character(p + i, t.n - i);
+		if (n + len > sizeof(tame))
+			break;
+		if (len == 0)
+			tame[n++] = '?';
+		else
+			memcpy(tame + n, p + i, len);
+		n += len;
+	}
+	wr_blob(w, (struct text){(const char *)tame, n}, length_bytes);
 }
 
 static size_t

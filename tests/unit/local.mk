@@ -72,3 +72,32 @@ TESTS += $(ctl_tests)
 %C%_test_config_LDADD = $(unit_libs)
 %C%_test_grammar_CPPFLAGS = $(AM_CPPFLAGS) $(LIBCONFIG_CFLAGS)
 %C%_test_grammar_LDADD = $(unit_libs)
+
+# The protocol: pair.c is two ends of a session in memory, pairops.c their life told by bytes.
+wire_tests = \
+	%D%/test-frame \
+	%D%/test-msg \
+	%D%/test-mux \
+	%D%/test-mux-credit \
+	%D%/test-mux-limits \
+	%D%/test-mux-random \
+	%D%/test-state \
+	%D%/test-vectors
+check_PROGRAMS += $(wire_tests)
+TESTS += $(wire_tests)
+pair_sources = %D%/pair.c %D%/pair.h
+pairops_sources = $(pair_sources) %D%/pairops.c %D%/pairops.h
+frametext_sources = %D%/frametext.c %D%/frametext.h
+%C%_test_frame_LDADD = $(unit_libs)
+%C%_test_msg_LDADD = $(unit_libs)
+%C%_test_mux_SOURCES = %D%/test-mux.c $(pair_sources)
+%C%_test_mux_LDADD = $(unit_libs)
+%C%_test_mux_credit_SOURCES = %D%/test-mux-credit.c $(pair_sources)
+%C%_test_mux_credit_LDADD = $(unit_libs)
+%C%_test_mux_limits_SOURCES = %D%/test-mux-limits.c $(pair_sources)
+%C%_test_mux_limits_LDADD = $(unit_libs)
+%C%_test_mux_random_SOURCES = %D%/test-mux-random.c $(pairops_sources)
+%C%_test_mux_random_LDADD = $(unit_libs)
+%C%_test_state_LDADD = $(unit_libs)
+%C%_test_vectors_SOURCES = %D%/test-vectors.c $(pair_sources) $(frametext_sources)
+%C%_test_vectors_LDADD = $(unit_libs)

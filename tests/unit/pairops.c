@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* See pairops.h. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "pair.h"
+#include "pairops.h"
+#include "util/compiler.h"
+
+#define STALE_MS 9000 /* links are emptied at least that often, so that no end seems dead */
+
+struct run {
+	struct pair p;
+	const uint8_t *at, *end;
+	bool ends;
+	int64_t stale_ms;
+	uint32_t tunnel;
+};
+
+static unsigned
+byte(struct run *r)
+{
+	return r->at < r->end ? *r->at++ : 0;
+}
+
+/* Mostly small, sometimes up to a megabyte. */
+static uint64_t
+amount(struct run *r)
+{
+	unsigned a = byte(r);
+	static const unsigned scale[] = {1, 1, 7, 64, 256, 1024, 1024, 4096};
+
+	return (uint64_t)a * scale[byte(r) % 8];
+}
+
+static struct end *
+some_end(struct run *r)
+{
+	return byte(r) & 1 ? &r->p.agent : &r->p.server;
+}
+
+/* One of the youngest streams of an end, or NULL. */
+static struct sock *
+some_sock(struct run *r)
+{
+	struct end *e = some_end(r);
+	unsigned back = byte(r) % 64;
+	struct sock *k;
+
+	if (back >= e->n_socks)
+		return NULL;
+	k = e->socks[e->n_socks - 1 - back];
+	return k->st != NULL ? k : NULL;
+}
+
+static void
+op_open(struct run *r)
+{
+	size_t max = r->p.agent.m.conf.max_streams;
+
+	if (r->p.server.m.n_streams < max + max / 2 && r->p.agent.m.n_streams < max + max / 2)
+		pair_open(&r->p);
+}
+
+static void
+op_send(struct run *r)
+{
+	struct sock *k = some_sock(r);
+	uint64_t n = amount(r);
+
+	if (k != NULL && !k->eof && !k->broken)
+		sock_send(k, n);
+}
+
+static void
+op_consume(struct run *r)
+{
+	struct sock *k = some_sock(r);
+	uint64_t n = amount(r);
+
+	if (k != NULL)
+		sock_consume(k, n);
+}
+
+static void
+op_fin(struct run *r)
+{
+	struct sock *k = some_sock(r);
+
+	if (k != NULL)
+		sock_end(k);
+}
+
+static void
+op_reset(struct run *r)
+{
+	struct sock *k = some_sock(r);
+
+	if (k != NULL && byte(r) & 1)
+		sock_abort(k, CODE_CLIENT_RESET);
+	else if (k != NULL && !k->eof)
+		sock_break(k);
+}
+
+static void
+op_answer(struct run *r)
+{
+	struct sock *k = some_sock(r);
+
+	if (k == NULL || k->e != &r->p.agent || k->answered)
+		return;
+	if (byte(r) % 4 > 0) {
+		sock_answer(k);
+	} else {
+		k->aborted = true;
+		mux_open_fail(k->st, CODE_REFUSED, "refused");
+	}
+}
+
+static void
+op_output(struct run *r)
+{
+	end_output(some_end(r), MUX_OUTPUT_MIN + byte(r) * 500);
+}
+
+static void
+op_deliver(struct run *r)
+{
+	struct end *e = some_end(r);
+
+	end_deliver(e, (size_t)amount(r));
+}
+
+static void
+op_flow(struct run *r)
+{
+	struct end *e = some_end(r);
+
+	end_output(e, 65536);
+	end_deliver(e, SIZE_MAX);
+}
+
+static void
+op_time(struct run *r)
+{
+	int64_t ms = (int64_t)byte(r) * 16;
+
+	if (r->stale_ms + ms > STALE_MS) {
+		pair_pump(&r->p);
+		r->stale_ms = 0;
+	}
+	r->stale_ms += ms;
+	pair_sleep(&r->p, ms);
+}
+
+static void
+op_hold(struct run *r)
+{
+	struct end *e = some_end(r);
+
+	if (byte(r) & 1)
+		e->hold_data = !e->hold_data;
+	else
+		e->hold_open = !e->hold_open;
+}
+
+static void
+op_tunnel(struct run *r)
+{
+	struct msg_bind bind = {
+		.tunnel = ++r->tunnel, .route = text_of("port"), .name = text_of("more")};
+
+	if (byte(r) & 1)
+		mux_send_bind(&r->p.agent.m, &bind);
+	else if (r->p.server.m.state >= SESSION_BOUND)
+		mux_send_unbind(&some_end(r)->m, r->tunnel, CODE_NONE, "enough");
+}
+
+static void
+op_end(struct run *r)
+{
+	struct end *e = some_end(r);
+
+	if (!r->ends)
+		return;
+	switch (byte(r) % 8) {
+	case 0:
+		mux_fail(&e->m, CODE_REPLACED, "a newer login");
+		break;
+	case 1:
+		mux_detach(&e->m);
+		break;
+	case 2:
+		mux_drain(&e->m, e == &r->p.server ? CODE_SHUTDOWN : CODE_LEAVING, 10, NULL);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+op_corrupt(struct run *r)
+{
+	struct link *l = &some_end(r)->out;
+	unsigned at = byte(r), what = byte(r);
+
+	if (!r->ends || l->to - l->from <= at || what == 0)
+		return;
+	l->p[l->from + at] ^= (uint8_t)what;
+	r->p.agent.untrusted = r->p.server.untrusted = true;
+}
+
+static void
+op_pump(struct run *r)
+{
+	pair_pump(&r->p);
+	r->stale_ms = 0;
+}
+
+static void (*const operations[])(struct run *r) = {
+	op_open, op_send, op_send, op_send, op_send, op_send, op_send, op_consume, op_consume,
+	op_consume, op_fin, op_fin, op_reset, op_answer, op_answer, op_output, op_output,
+	op_output, op_output, op_deliver, op_deliver, op_deliver, op_deliver, op_flow, op_flow,
+	op_time, op_hold, op_tunnel, op_end, op_corrupt, op_corrupt, op_pump,
+};
+
+static void
+configure(struct run *r)
+{
+	static const uint32_t windows[] = {16384, 20000, 65536, 262144};
+	struct mux_conf conf[2] = {pair_conf(ROLE_AGENT), pair_conf(ROLE_SERVER)};
+	unsigned flags = byte(r);
+
+	for (size_t i = 0; i < 2; i++) {
+		unsigned b = byte(r);
+
+		conf[i].stream_window = windows[b & 3];
+		conf[i].stream_window_max = windows[b & 3] << (b >> 2 & 3);
+		conf[i].session_window = b & 16 ? 65536 : b & 32 ? 200000 : 1048576;
+		conf[i].max_frame = b & 64 ? 16384 : b & 128 ? 262144 : 30000;
+	}
+	conf[0].max_streams = flags & 1 ? 4 : 64;
+	pair_init(&r->p, &conf[0], &conf[1]);
+	r->p.server.challenges = flags >> 1 & 3;
+	r->p.agent.hold_data = flags >> 3 & 1;
+	r->p.server.hold_data = flags >> 4 & 1;
+	r->p.agent.hold_open = flags >> 5 & 1;
+	r->tunnel = 1;
+	if (flags & 64 || !r->ends)
+		pair_login(&r->p);
+}
+
+static bool
+over(const struct end *e)
+{
+	return e->m.state >= SESSION_DETACHED;
+}
+
+/* An honest peer is never accused. */
+static void
+check_verdict(struct end *e)
+{
+	if (e->closed && !e->untrusted)
+		must(e->code == CODE_REPLACED || e->code == CODE_SHUTDOWN ||
+			e->code == CODE_LEAVING || e->code == CODE_TIMEOUT ||
+			(e->code == CODE_NOTHING_HEARD && over(pair_peer(e))));
+}
+
+static void
+sum_up(const struct end *e, struct pairops_result *res)
+{
+	for (size_t i = 0; i < e->n_socks; i++) {
+		const struct sock *k = e->socks[i];
+
+		res->streams++;
+		res->bytes += k->got;
+		res->fins += k->fin;
+		res->resets += k->reset;
+		res->refused += k->code == CODE_REFUSED || k->code == CODE_LIMIT;
+	}
+}
+
+struct pairops_result
+pairops_run(const uint8_t *data, size_t n, bool ends)
+{
+	struct run r = {.at = data, .end = data + n, .ends = ends};
+	struct pairops_result res = {0};
+
+	configure(&r);
+	while (r.at < r.end && !(over(&r.p.agent) && over(&r.p.server))) {
+		operations[byte(&r) % ARRAY_LEN(operations)](&r);
+		pair_check(&r.p);
+		check_verdict(&r.p.agent);
+		check_verdict(&r.p.server);
+		res.ops++;
+	}
+	res.closed = over(&r.p.agent) || over(&r.p.server);
+	if (!res.closed && !r.p.agent.untrusted && r.p.agent.m.state >= SESSION_AUTHENTICATED)
+		pair_finish(&r.p);
+	sum_up(&r.p.agent, &res);
+	sum_up(&r.p.server, &res);
+	pair_fini(&r.p);
+	return res;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* core/wire/mux_stream.c and mux_send.c: credit of streams and of the session, growing windows, and
+ * whose turn it is (protocol.md section 6). */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pair.h"
+#include "tap.h"
+#include "util/compiler.h"
+
+#define WINDOW 65536
+
+/* One answered stream; the agent keeps what comes. */
+static struct sock *
+begin(struct pair *p, uint32_t session_window)
+{
+	struct mux_conf agent = pair_conf(ROLE_AGENT);
+	struct sock *k;
+
+	agent.session_window = session_window;
+	pair_init(p, &agent, NULL);
+	pair_login(p);
+	p->agent.hold_data = true;
+	k = pair_open(p);
+	pair_pump(p);
+	return k;
+}
+
+static void
+test_window(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 1048576), *far = sock_peer(k);
+	struct seen s;
+
+	sock_send(k, 200000);
+	end_output(&p.server, 1048576);
+	end_output(&p.server, 1048576);
+	end_deliver(&p.server, SIZE_MAX);
+	is_int(far->got, WINDOW, "no more than the window is sent");
+	ok(k->st->hungry && k->st->blocked_said, "the sender has said BLOCKED");
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 0, "a receiver that holds everything gives nothing");
+	sock_consume(far, WINDOW / 2 - 1);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 0, "less than half a window is not worth a frame");
+	sock_consume(far, 1);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 1, "half a window is");
+	is_int(end_feed(&p.server, FRAME_CREDIT, 1, s.payload[FRAME_CREDIT], 4), 0, "CREDIT");
+	end_look(&p.server, &s);
+	is_int(s.data, WINDOW / 2, "lets that much follow");
+	is_int(s.n[FRAME_BLOCKED], 1, "and BLOCKED is said again, once");
+	is_int(s.last[FRAME_BLOCKED].stream, 1, "for the stream");
+	sock_send(k, 1);
+	end_look(&p.server, &s);
+	is_int(s.n[FRAME_BLOCKED] + s.n[FRAME_DATA], 0, "not a second time");
+	end_check(&p.server);
+	pair_fini(&p);
+}
+
+static void
+test_growth(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 1048576), *far = sock_peer(k);
+
+	p.agent.hold_data = false;
+	sock_send(k, 8000000);
+	pair_pump(&p);
+	is_int(far->got, 8000000, "a fast reader gets all");
+	ok(far->st->rx_grown > 0, "its window has grown");
+	is_int(far->st->rx_grown, p.agent.m.rx_grown, "which the session knows");
+	ok(far->st->rx_grown <= 524288, "to half of the session's window at most");
+	pair_check(&p);
+	for (int i = 0; i < 20; i++)
+		sock_send(pair_open(&p), 3000000);
+	pair_pump(&p);
+	ok(p.agent.m.rx_grown <= 524288, "all streams together");
+	pair_finish(&p);
+	is_int(p.agent.m.rx_grown, 0, "and it is given back");
+	pair_fini(&p);
+
+	k = begin(&p, 1048576);
+	far = sock_peer(k);
+	sock_send(k, 8000000);
+	for (int i = 0; i < 50; i++) {
+		pair_pump(&p);
+		sock_consume(far, WINDOW / 4);
+	}
+	is_int(far->st->rx_grown, 0, "the window of a slow reader stays");
+	pair_fini(&p);
+}
+
+/* However many streams stall, the next one moves. */
+static void
+test_floors(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 262144), *far;
+	int turns = 0;
+
+	sock_send(k, 100000);
+	for (int i = 1; i < 64; i++)
+		sock_send(pair_open(&p), 100000);
+	pair_pump(&p);
+	pair_check(&p);
+	is_int(p.server.m.tx_over, 262144, "64 stalled streams have used up the session's window");
+	ok(!list_empty(&p.server.m.parked), "some wait for it");
+	ok(p.server.m.blocked_said, "and BLOCKED was said for the session");
+	k = pair_open(&p);
+	sock_send(k, 500000);
+	sock_end(k);
+	pair_pump(&p);
+	far = sock_peer(k);
+	is_int(far->got, MUX_FLOOR, "the 65th still has its floor");
+	while (!far->fin && turns++ < 200) {
+		sock_consume(far, UINT64_MAX);
+		pair_pump(&p);
+		pair_check(&p);
+	}
+	is_int(far->got, 500000, "and carries everything through it");
+	ok(far->fin, "to the end");
+	pair_finish(&p);
+	pair_fini(&p);
+}
+
+static void
+test_parked_go_on(bool by_reset)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 65536), *waiting;
+
+	sock_send(k, 65536);
+	for (int i = 1; i < 4; i++)
+		sock_send(pair_open(&p), 100000);
+	pair_pump(&p);
+	is_int(p.server.m.tx_over, 65536, "the session's window is full");
+	waiting = p.server.socks[3];
+	ok(waiting->st->parked, "the last stream waits");
+	is_int(sock_peer(waiting)->got, MUX_FLOOR, "above its floor");
+	p.server.n_wake = 0;
+	if (by_reset) {
+		sock_abort(sock_peer(k), CODE_TARGET_RESET);
+		end_output(&p.agent, MUX_OUTPUT_MIN);
+		end_deliver(&p.agent, SIZE_MAX);
+		while (mux_wants_output(&p.server.m) && end_output(&p.server, 65536) > 0)
+			;
+	} else {
+		sock_consume(sock_peer(k), 65536);
+		end_output(&p.agent, MUX_OUTPUT_MIN);
+		end_deliver(&p.agent, SIZE_MAX);
+	}
+	ok(p.server.n_wake > 0, "what another stream gives back wakes the sender");
+	pair_pump(&p);
+	ok(waiting->pulled > MUX_FLOOR || p.server.socks[1]->pulled > MUX_FLOOR + 65536 / 2,
+		"and lets others send");
+	pair_check(&p);
+	pair_finish(&p);
+	pair_fini(&p);
+}
+
+/* Bytes behind FIN still belong to the session's window until they are consumed. */
+static void
+test_credit_after_fin(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 65536), *far = sock_peer(k), *other;
+
+	sock_send(k, 65535);
+	sock_end(k);
+	pair_pump(&p);
+	ok(far->fin && p.server.m.tx_over == 65535 - MUX_FLOOR, "a finished upload that nobody has read counts");
+	sock_consume(far, UINT64_MAX);
+	pair_pump(&p);
+	is_int(p.server.m.tx_over, 0, "read, it counts no more, though the answer is not there yet");
+	other = pair_open(&p);
+	sock_send(other, 65536);
+	pair_pump(&p);
+	is_int(sock_peer(other)->got, 65536, "and another stream has the room");
+	pair_finish(&p);
+	pair_fini(&p);
+}
+
+static void
+test_hurry(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 262144);
+	struct seen s;
+
+	for (int i = 0; i < 4; i++) {
+		sock_send(k, 40000);
+		pair_pump(&p);
+		sock_consume(sock_peer(k), 20000);
+		end_look(&p.agent, &s);
+		is_int(s.n[FRAME_CREDIT], 0, "there is plenty: CREDIT can wait");
+		k = pair_open(&p);
+	}
+	for (int i = 0; i < 3; i++) {
+		sock_send(k, 65536);
+		end_output(&p.server, 262144);
+		end_deliver(&p.server, SIZE_MAX);
+		k = pair_open(&p);
+	}
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 4, "over half: everything that was consumed is returned at once");
+	sock_consume(p.agent.socks[5], 10);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 1, "were it ten bytes");
+	end_check(&p.agent);
+	pair_fini(&p);
+}
+
+static void
+test_too_much(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 1048576);
+
+	p.agent.untrusted = true;
+	is_int(end_feed_data(&p.agent, 1, WINDOW), 0, "a whole window may come");
+	is_int(end_feed_data(&p.agent, 1, 1), -EPROTO, "not a byte more");
+	ok(p.agent.closed && p.agent.local && p.agent.code == CODE_FLOW, "it is called flow");
+	pair_fini(&p);
+
+	k = begin(&p, 65536);
+	must(k != NULL && pair_open(&p) != NULL);
+	pair_pump(&p);
+	p.agent.untrusted = true;
+	is_int(end_feed_data(&p.agent, 1, WINDOW), 0, "49152 bytes above the floor");
+	is_int(end_feed_data(&p.agent, 2, 32768), 0, "and 16384 more: the session's window is full");
+	is_int(end_feed_data(&p.agent, 2, 1), -EPROTO, "the session has a limit, too");
+	is_int(p.agent.code, CODE_FLOW, "flow");
+	pair_fini(&p);
+
+	k = begin(&p, 1048576);
+	sock_abort(sock_peer(k), CODE_TARGET_RESET);
+	is_int(end_feed_data(&p.agent, 1, WINDOW), 0, "what comes after our RESET is thrown away");
+	is_int(sock_peer(k)->got, 0, "unseen");
+	is_int(end_feed_data(&p.agent, 1, 1), -EPROTO, "but counted");
+	pair_fini(&p);
+}
+
+static int
+feed_to_sender(uint32_t stream, uint8_t type, uint64_t v, uint16_t *code_r)
+{
+	struct pair p;
+	int rc;
+
+	must(begin(&p, 1048576) != NULL);
+	if (type == FRAME_CREDIT)
+		rc = end_feed_u32(&p.server, type, stream, (uint32_t)v);
+	else
+		rc = end_feed_u64(&p.server, type, stream, v);
+	*code_r = p.server.code;
+	pair_fini(&p);
+	return rc;
+}
+
+static void
+test_bad_credit(void)
+{
+	struct pair p;
+	uint16_t code;
+
+	is_int(feed_to_sender(1, FRAME_CREDIT, 0, &code), -EPROTO, "CREDIT of 0 is illegal");
+	is_int(code, CODE_PROTOCOL, "a breach of protocol");
+	is_int(feed_to_sender(0, FRAME_CREDIT, 0, &code), -EPROTO, "for the session, too");
+	is_int(feed_to_sender(1, FRAME_CREDIT, UINT32_MAX, &code), 0, "much credit is legal");
+	is_int(feed_to_sender(0, FRAME_CREDIT, UINT32_MAX, &code), 0, "for the session, too");
+	is_int(feed_to_sender(2, FRAME_CREDIT, 1, &code), -EPROTO, "for an unknown stream it is not");
+	is_int(feed_to_sender(1, FRAME_BLOCKED, 5, &code), -EPROTO, "BLOCKED at a wrong place");
+	is_int(feed_to_sender(1, FRAME_BLOCKED, 0, &code), 0, "BLOCKED at the right place");
+	is_int(feed_to_sender(0, FRAME_BLOCKED, 0, &code), 0, "BLOCKED for the session");
+
+	must(begin(&p, 1048576) != NULL);
+	p.server.m.tx_session_credit = ((uint64_t)1 << 62) - 5;
+	is_int(end_feed_u32(&p.server, FRAME_CREDIT, 0, 5), 0, "up to 2^62");
+	is_int(end_feed_u32(&p.server, FRAME_CREDIT, 0, 1), -EPROTO, "not beyond");
+	pair_fini(&p);
+}
+
+static void
+test_session_credit(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 65536), *far = sock_peer(k);
+
+	for (int i = 0; i < 3; i++)
+		sock_send(pair_open(&p), 65536);
+	pair_pump(&p);
+	k = p.server.socks[3];
+	far = sock_peer(k);
+	is_int(far->got, MUX_FLOOR, "a stream waits for the session");
+	end_feed_u32(&p.server, FRAME_CREDIT, 0, 1000);
+	while (mux_wants_output(&p.server.m) && end_output(&p.server, 65536) > 0)
+		;
+	is_int(k->pulled + p.server.socks[2]->pulled, 2 * MUX_FLOOR + 1000 + 16384,
+		"CREDIT for stream 0 lets it go on");
+	end_check(&p.server);
+	pair_fini(&p);
+}
+
+/* Two busy streams share the link evenly, and a small one does not wait for them. */
+static void
+test_turns(void)
+{
+	struct pair p;
+	struct mux_conf big = pair_conf(ROLE_AGENT);
+	struct sock *a, *b, *small;
+	int64_t difference;
+
+	big.stream_window = big.stream_window_max = 16777216;
+	big.session_window = 1073741824;
+	pair_init(&p, &big, NULL);
+	pair_login(&p);
+	a = pair_open(&p);
+	b = pair_open(&p);
+	sock_send(a, 10000000);
+	sock_send(b, 10000000);
+	for (int i = 0; i < 50; i++)
+		end_output(&p.server, 65536);
+	difference = (int64_t)a->pulled - (int64_t)b->pulled;
+	ok(a->pulled > 1000000 && llabs(difference) <= 65536, "two streams take turns");
+	small = pair_open(&p);
+	sock_send(small, 100);
+	for (int i = 0; i < 4; i++)
+		end_output(&p.server, 65536);
+	is_int(small->pulled, 100, "a third has its turn within a round");
+	p.server.m.ping_due = true;
+	p.server.out.from = p.server.out.to;
+	end_output(&p.server, 65536);
+	is_int(p.server.out.p[p.server.out.from + 3], FRAME_PING, "control frames go before DATA");
+	pair_fini(&p);
+}
+
+int
+main(void)
+{
+	test_window();
+	test_growth();
+	test_floors();
+	test_parked_go_on(false);
+	test_parked_go_on(true);
+	test_credit_after_fin();
+	test_hurry();
+	test_too_much();
+	test_bad_credit();
+	test_session_credit();
+	test_turns();
+	return done_testing();
+}

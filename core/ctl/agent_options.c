@@ -26,8 +26,8 @@ const char agent_options_help[] =
 	"  -n, --name NAME         the tunnel's name\n"
 	"  -s, --server HOST:PORT  the server; also tcp://HOST:PORT\n"
 	"  -t, --token-file FILE   the token that 'aditd issue' made\n"
-	"  -c, --config FILE       default ~/.config/adit/adit.conf, then " ADIT_SYSCONFDIR
-	"/adit/adit.conf\n"
+	"  -c, --config FILE       default ~/.config/adit/adit.conf, then\n"
+	"                          " ADIT_SYSCONFDIR "/adit/adit.conf\n"
 	"      --agent NAME        this agent's name; default the host's\n"
 	"      --check             check the configuration and stop\n"
 	"      --no-reconnect      stop when the link is lost\n"

@@ -75,7 +75,7 @@ skip_blank(struct lex *l, struct err *e)
 
 		if (*l->p == '\n')
 			l->line++;
-		if (strchr(" \t\r\n\f", *l->p) != NULL && *l->p != '\0') {
+		if (strchr(" \t\r\n\f", *l->p) != NULL) {
 			l->p++;
 		} else if (*l->p == '#' || (*l->p == '/' && next == '/')) {
 			skip_line(l);
@@ -239,7 +239,7 @@ take_other(struct lex *l, struct err *e)
 {
 	unsigned char c = (unsigned char)*l->p;
 
-	if (c != '\0' && strchr("=:;,{}()[]", c) != NULL) {
+	if (strchr("=:;,{}()[]", c) != NULL) {
 		l->p++;
 		l->tok.kind = TOKEN_PUNCT;
 		return 0;
@@ -251,8 +251,6 @@ take_other(struct lex *l, struct err *e)
 	if (c == '@')
 		return err_at(e, l->file, l->line,
 			"@include is not supported: put files into conf.d, or all into one file");
-	if (c == '\0')
-		return err_at(e, l->file, l->line, "a zero byte: this is not a text file");
 	if (isprint(c))
 		return err_at(e, l->file, l->line, "unexpected '%c'", c);
 	return err_at(e, l->file, l->line,
@@ -286,9 +284,25 @@ lex_next(struct lex *l, struct err *e)
 	return rc;
 }
 
+/* libconfig would read up to it and say nothing. From here on there is none in the text. */
+static int
+refuse_zero(const char *file, const char *text, size_t len, struct err *e)
+{
+	const char *zero = memchr(text, '\0', len);
+	int line = 1;
+
+	if (zero == NULL)
+		return 0;
+	for (const char *p = text; p < zero; p++)
+		line += *p == '\n';
+	return err_at(e, file, line, "a zero byte: this is not a text file");
+}
+
 int
 lex_init(struct lex *l, const char *file, const char *text, size_t len, struct err *e)
 {
+	if (refuse_zero(file, text, len, e) < 0)
+		return -EINVAL;
 	*l = (struct lex){.p = text, .end = text + len, .file = file, .line = 1};
 	return lex_next(l, e);
 }

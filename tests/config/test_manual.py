@@ -94,11 +94,6 @@ def test_options(program, name):
     assert described - options == set()
 
 
-@pytest.mark.parametrize("program", ["aditd", "adit"])
-def test_short_lines(program):
-    assert max(map(len, run(program, "--help").stdout.splitlines())) <= 90
-
-
 # ---- aditd init -----------------------------------------------------------------------------------
 
 def test_init(tmp_path):

@@ -9,3 +9,5 @@ EXTRA_DIST += %D%/peerworld.py %D%/test_peer_agent.py %D%/test_peer_limits.py \
 	%D%/test_peer_server.py
 TESTS += %D%/test_integrity.py
 EXTRA_DIST += %D%/test_integrity.py
+TESTS += %D%/test_clients.py
+EXTRA_DIST += %D%/tools.py %D%/traffic.py %D%/echo.py %D%/test_clients.py

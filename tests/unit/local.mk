@@ -101,3 +101,10 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_state_LDADD = $(unit_libs)
 %C%_test_vectors_SOURCES = %D%/test-vectors.c $(pair_sources) $(frametext_sources)
 %C%_test_vectors_LDADD = $(unit_libs)
+
+# Who may log in, and who owns what.
+tunnel_tests = %D%/test-gate %D%/test-registry
+check_PROGRAMS += $(tunnel_tests)
+TESTS += $(tunnel_tests)
+%C%_test_gate_LDADD = $(unit_libs)
+%C%_test_registry_LDADD = $(unit_libs)

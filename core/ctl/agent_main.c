@@ -78,6 +78,12 @@ on_event(void *ctx, const struct agent_event *ev)
 	report_event(&r->report, ev);
 	if (ev->kind != AGENT_STOPPED)
 		return;
+	if (ev->fatal && r->report.out == NULL) {
+		struct err e;
+
+		err_set(&e, "%s", ev->text);
+		complain(&e, EXIT_FAILED);
+	}
 	r->status = status_of(ev);
 	worker_stop(r->main);
 }
@@ -118,6 +124,8 @@ summarise(struct run *r)
 	struct agent_totals t;
 
 	agent_totals(r->agent, &t);
+	if (t.connects == 0)
+		return; /* nothing but zeros */
 	report_summary(&r->report, &t, mono_diff_ms(mono_now(), r->started));
 }
 

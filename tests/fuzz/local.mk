@@ -13,6 +13,11 @@ fuzz_main = %D%/replay.c
 endif
 
 # Targets are added here.
+fuzz_targets += %D%/fuzz-config
+%C%_fuzz_config_SOURCES = %D%/fuzz-config.c $(fuzz_main)
+%C%_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_config_LDADD = $(unit_libs)
+EXTRA_DIST += %D%/corpus/config
 
 check_PROGRAMS += $(fuzz_targets)
 if !ENABLE_FUZZING

@@ -57,6 +57,7 @@ copy_plugin(const char *from, const char *name, const char *to)
 	must(fread(text, 1, (size_t)st.st_size, f) == (size_t)st.st_size);
 	fclose(f);
 	snprintf(path, sizeof(path), "%s/%s.so", to, name);
+	unlink(path); /* it may be loaded: a new file, not new bytes in the old one */
 	make_file(path, text, (size_t)st.st_size);
 	free(text);
 }

@@ -117,13 +117,19 @@ EXTRA_DIST += %D%/refused/refused.h
 %C%_transport_no_scheme_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_transport_no_scheme_la_LIBADD = $(plugin_libadd)
 
-# The programs export what plugins look for, so that there is one copy of it in the process.
-plugin_tests = %D%/test-loader
+# The programs hold and export what plugins look for, so that there is one copy of it in the process
+# and not a second one in libadit.so.
+plugin_tests = \
+	%D%/test-calls \
+	%D%/test-loader
 check_PROGRAMS += $(plugin_tests)
 TESTS += $(plugin_tests)
-EXTRA_DIST += %D%/folder.h
+EXTRA_DIST += %D%/folder.h %D%/login.h
 plugin_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
-plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic
+plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_loader_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_loader_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_loader_LDADD = $(unit_libs)
+%C%_test_calls_CPPFLAGS = $(plugin_test_cppflags)
+%C%_test_calls_LDFLAGS = $(plugin_test_ldflags)
+%C%_test_calls_LDADD = $(unit_libs)

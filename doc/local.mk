@@ -1,2 +1,11 @@
 # Documents that are installed: dist_doc_DATA += %D%/name.md
-dist_doc_DATA += %D%/protocol.md
+dist_doc_DATA += %D%/protocol.md %D%/threads.md
+
+# Why some things are as they are.
+decisiondir = $(docdir)/decisions
+dist_decision_DATA = \
+	%D%/decisions/0001-session-credit-with-floors.md \
+	%D%/decisions/0002-exact-ends-of-streams.md \
+	%D%/decisions/0003-data-is-pulled.md \
+	%D%/decisions/0004-token-exchange.md \
+	%D%/decisions/0005-programs-and-library.md

@@ -1,6 +1,7 @@
 # What is said of the source itself: layers, headers, sizes, words; of what was built: exported names.
 lint_tests = \
 	%D%/dist.sh \
+	%D%/docs.sh \
 	%D%/headers.sh \
 	%D%/layers.sh \
 	%D%/manlint.sh \

@@ -151,6 +151,7 @@ struct mux {
 	uint32_t last_id;
 	uint64_t tx_over, tx_session_credit; /* sum above floors; credit for stream 0 */
 	uint64_t rx_over, rx_grown;
+	bool hurry; /* much of the session's window is outstanding: CREDIT is due for every byte */
 	/* limits */
 	unsigned glitches, challenges;
 	double pings;        /* token bucket */

@@ -16,12 +16,29 @@
 #include "util/compiler.h"
 #include "wire/mux_priv.h"
 
+/* Less than that is not returned while more is waiting to be consumed: otherwise a stream can end up
+ * moving a byte for each round trip (RFC 1122 section 4.2.3.3). */
+#define HURRY_MIN 1024u
+
 static uint64_t
 above_floor(uint64_t bytes, uint64_t credit)
 {
 	uint64_t outstanding = bytes > credit ? bytes - credit : 0;
 
 	return outstanding > MUX_FLOOR ? outstanding - MUX_FLOOR : 0;
+}
+
+/* Once over half of the session's window is outstanding, what was consumed is returned, and from
+ * then on at once. That ends at a quarter, so that streams are not all walked again and again. */
+static void
+rx_moved(struct mux *m)
+{
+	if (m->rx_over < m->conf.session_window / 4) {
+		m->hurry = false;
+	} else if (!m->hurry && m->rx_over > m->conf.session_window / 2) {
+		m->hurry = m->flush_credit = true;
+		mux_wake(m);
+	}
 }
 
 void
@@ -102,6 +119,7 @@ mux_stream_drop(struct mux_stream *st)
 	list_remove(&st->wait);
 	m->tx_over -= above_floor(st->tx_sent, st->tx_credit);
 	m->rx_over -= above_floor(st->rx_got, st->rx_credit);
+	rx_moved(m);
 	m->rx_grown -= st->rx_grown;
 	if (m->data_st == st)
 		m->data_st = NULL;
@@ -220,17 +238,13 @@ mux_stream_receives(struct mux_stream *st, uint32_t n)
 {
 	struct mux *m = st->m;
 	uint64_t limit = (uint64_t)m->conf.stream_window + st->rx_credit;
-	bool plenty = m->rx_over <= m->conf.session_window / 2;
 
 	if (st->rx_got + n > limit)
 		return false;
 	m->rx_over -= above_floor(st->rx_got, st->rx_credit);
 	st->rx_got += n;
 	m->rx_over += above_floor(st->rx_got, st->rx_credit);
-	if (plenty && m->rx_over > m->conf.session_window / 2) {
-		m->flush_credit = true; /* from here on every consumed byte is returned */
-		mux_wake(m);
-	}
+	rx_moved(m);
 	return m->rx_over <= m->conf.session_window;
 }
 
@@ -256,10 +270,14 @@ bool
 mux_stream_owes(const struct mux_stream *st)
 {
 	const struct mux *m = st->m;
-	bool hurry = m->flush_credit || m->rx_over > m->conf.session_window / 2;
+	bool hurry = m->hurry || m->flush_credit;
 	uint64_t n = owed(st);
 
-	return n > 0 && (hurry || n >= window_of(st) / 2);
+	if (n == 0)
+		return false;
+	if (hurry && (n >= HURRY_MIN || mux_unread(st) == 0))
+		return true;
+	return n >= window_of(st) / 2;
 }
 
 uint32_t
@@ -271,6 +289,7 @@ stream_gives(struct mux_stream *st)
 	m->rx_over -= above_floor(st->rx_got, st->rx_credit);
 	st->rx_credit += n;
 	m->rx_over += above_floor(st->rx_got, st->rx_credit);
+	rx_moved(m);
 	return n;
 }
 

@@ -27,12 +27,12 @@ byte(struct run *r)
 	return r->at < r->end ? *r->at++ : 0;
 }
 
-/* Mostly small, sometimes up to a megabyte. */
+/* Mostly small, sometimes up to a quarter of a megabyte. */
 static uint64_t
 amount(struct run *r)
 {
 	unsigned a = byte(r);
-	static const unsigned scale[] = {1, 1, 7, 64, 256, 1024, 1024, 4096};
+	static const unsigned scale[] = {1, 1, 7, 64, 256, 256, 1024, 1024};
 
 	return (uint64_t)a * scale[byte(r) % 8];
 }
@@ -72,7 +72,7 @@ op_send(struct run *r)
 	struct sock *k = some_sock(r);
 	uint64_t n = amount(r);
 
-	if (k != NULL && !k->eof && !k->broken)
+	if (k != NULL && !k->eof && !k->broken && k->avail < 100000)
 		sock_send(k, n);
 }
 

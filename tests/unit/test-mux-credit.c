@@ -210,10 +210,44 @@ test_hurry(void)
 	}
 	end_look(&p.agent, &s);
 	is_int(s.n[FRAME_CREDIT], 4, "over half: everything that was consumed is returned at once");
-	sock_consume(p.agent.socks[5], 10);
+	sock_consume(p.agent.socks[5], 1023);
 	end_look(&p.agent, &s);
-	is_int(s.n[FRAME_CREDIT], 1, "were it ten bytes");
+	is_int(s.n[FRAME_CREDIT], 0, "but not in crumbs");
+	sock_consume(p.agent.socks[5], 1);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 1, "a kilobyte is none");
 	end_check(&p.agent);
+	pair_fini(&p);
+}
+
+/* A reader with a backlog takes a byte whenever one comes, and everybody else stalls: frames must not
+ * shrink to one byte for good. */
+static void
+test_no_crumbs(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 65536), *far = sock_peer(k);
+	uint64_t frames, got;
+
+	for (int i = 0; i < 3; i++)
+		sock_send(pair_open(&p), 65536);
+	sock_send(k, MUX_FLOOR);
+	pair_pump(&p);
+	is_int(p.server.m.tx_over, 65536, "the session's window is full");
+	sock_consume(far, 1);
+	sock_send(k, 1000000);
+	pair_pump(&p);
+	frames = p.agent.m.frames_in;
+	got = far->got;
+	for (int i = 0; i < 8000; i++) {
+		sock_consume(far, i % 3 == 0 ? 10 : 1);
+		pair_pump(&p);
+	}
+	frames = p.agent.m.frames_in - frames;
+	got = far->got - got;
+	ok(got > 20000, "%" PRIu64 " bytes were let through", got);
+	ok(frames < 100, "in %" PRIu64 " frames", frames);
+	pair_finish(&p);
 	pair_fini(&p);
 }
 
@@ -350,6 +384,7 @@ main(void)
 	test_parked_go_on(true);
 	test_credit_after_fin();
 	test_hurry();
+	test_no_crumbs();
 	test_too_much();
 	test_bad_credit();
 	test_session_credit();

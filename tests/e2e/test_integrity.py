@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from harness import SLOW, free_port, need, until
+from procfs import descriptors
 
 pytestmark = need("aditd", "adit")
 
@@ -30,10 +31,6 @@ def integrity(target, public, streams, size, parallel, timeout):
                           text=True, timeout=timeout * SLOW, check=False)
     print(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def descriptors(program):
-    return len(os.listdir("/proc/%d/fd" % program.pid))
 
 
 def run_through(site, streams, size, parallel, timeout, **options):

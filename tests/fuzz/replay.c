@@ -62,7 +62,7 @@ replay_folder(const char *folder)
 		return;
 	}
 	for (int i = 0; i < n; i++) {
-		char path[4096];
+		char path[4096 + 256]; /* folder and a name */
 
 		snprintf(path, sizeof(path), "%s/%s", folder, list[i]->d_name);
 		replay_file(path);

@@ -120,8 +120,10 @@ EXTRA_DIST += %D%/refused/refused.h
 # The programs hold and export what plugins look for, so that there is one copy of it in the process
 # and not a second one in libadit.so.
 plugin_tests = \
+	%D%/test-addresses \
 	%D%/test-calls \
-	%D%/test-loader
+	%D%/test-loader \
+	%D%/test-token-login
 check_PROGRAMS += $(plugin_tests)
 TESTS += $(plugin_tests)
 EXTRA_DIST += %D%/folder.h %D%/login.h
@@ -133,3 +135,9 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_calls_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_calls_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_calls_LDADD = $(unit_libs)
+%C%_test_addresses_CPPFLAGS = $(plugin_test_cppflags)
+%C%_test_addresses_LDFLAGS = $(plugin_test_ldflags)
+%C%_test_addresses_LDADD = $(unit_libs)
+%C%_test_token_login_CPPFLAGS = $(plugin_test_cppflags)
+%C%_test_token_login_LDFLAGS = $(plugin_test_ldflags)
+%C%_test_token_login_LDADD = $(unit_libs)

@@ -49,6 +49,8 @@ struct agent_worker {
 	struct agent_session *session;
 };
 
+enum tunnel_state { TUNNEL_ASKED, TUNNEL_UP, TUNNEL_GONE };
+
 struct agent_session {
 	struct session base;
 	struct agent_worker *aw;
@@ -57,9 +59,10 @@ struct agent_session {
 	bool logged_in;
 	char account[NAME_MAX_LEN + 1];
 	size_t n_up, n_answered;
-	bool *up; /* for each tunnel of the configuration */
-	uint16_t bind_code; /* of the last refusal */
-	char bind_text[320];
+	enum tunnel_state *tunnel; /* for each of the configuration */
+	bool useless;      /* it ends because no tunnel is left */
+	uint16_t end_code; /* of the last refusal, then of the session's end */
+	char end_text[320];
 	struct mono since;
 };
 

@@ -22,6 +22,13 @@ agent_session_of(struct mux *m)
 	return container_of(container_of(m, struct session, mux), struct agent_session, base);
 }
 
+/* Where tunnel id stands; GONE for one that was never asked for. */
+static enum tunnel_state
+tunnel_state(const struct agent_session *as, uint32_t id)
+{
+	return id >= 1 && id <= as->aw->conf->n_tunnels ? as->tunnel[id - 1] : TUNNEL_GONE;
+}
+
 static const struct tunnel_conf *
 tunnel_of(const struct agent_session *as, uint32_t id)
 {
@@ -145,12 +152,16 @@ public_address(const struct agent_session *as, struct text address, char *buf, s
 			conf->server_host, v6 ? "]" : "", port);
 }
 
-/* All are answered and none is up: there is no use in staying. */
+/* All are answered and none is up: there is no use in staying, but for streams that go on
+ * (protocol.md section 4). What the user hears of it is the last refusal. */
 static void
 leave_if_useless(struct agent_session *as)
 {
-	if (as->n_answered == as->aw->conf->n_tunnels && as->n_up == 0)
-		session_fail(&as->base, as->bind_code, as->bind_text);
+	if (as->base.ended || as->n_answered < as->aw->conf->n_tunnels || as->n_up > 0 ||
+		as->base.mux.n_streams > 0)
+		return;
+	as->useless = true;
+	session_fail(&as->base, CODE_LEAVING, "no tunnel is left");
 }
 
 static void
@@ -159,11 +170,11 @@ on_bind_ok(struct mux *m, const struct msg_bind_ok *ok)
 	struct agent_session *as = agent_session_of(m);
 	struct agent_event ev = {.kind = AGENT_TUNNEL_UP, .tunnel = tunnel_of(as, ok->tunnel)};
 
-	if (ev.tunnel == NULL || as->up[ok->tunnel - 1]) {
+	if (tunnel_state(as, ok->tunnel) != TUNNEL_ASKED) {
 		session_fail(&as->base, CODE_PROTOCOL, "BIND_OK for a tunnel that was not asked for");
 		return;
 	}
-	as->up[ok->tunnel - 1] = true;
+	as->tunnel[ok->tunnel - 1] = TUNNEL_UP;
 	as->n_up++;
 	as->n_answered++;
 	public_address(as, ok->address, ev.text, sizeof(ev.text));
@@ -177,15 +188,16 @@ on_bind_fail(struct mux *m, const struct msg_bind_fail *fail)
 	struct agent_event ev = {.kind = AGENT_TUNNEL_FAILED, .tunnel = tunnel_of(as, fail->tunnel),
 		.code = fail->code};
 
-	if (ev.tunnel == NULL || as->up[fail->tunnel - 1]) {
+	if (tunnel_state(as, fail->tunnel) != TUNNEL_ASKED) {
 		session_fail(&as->base, CODE_PROTOCOL,
 			"BIND_FAIL for a tunnel that was not asked for");
 		return;
 	}
+	as->tunnel[fail->tunnel - 1] = TUNNEL_GONE;
 	as->n_answered++;
 	text_copy(ev.text, sizeof(ev.text), fail->text);
-	as->bind_code = fail->code != CODE_NONE ? fail->code : CODE_INTERNAL;
-	snprintf(as->bind_text, sizeof(as->bind_text), "%s", ev.text);
+	as->end_code = fail->code != CODE_NONE ? fail->code : CODE_INTERNAL;
+	snprintf(as->end_text, sizeof(as->end_text), "%s", ev.text);
 	agent_say(as->aw->a, &ev);
 	leave_if_useless(as);
 }
@@ -197,13 +209,13 @@ on_unbind(struct mux *m, const struct msg_bind_fail *unbind)
 	struct agent_event ev = {.kind = AGENT_TUNNEL_GONE, .tunnel = tunnel_of(as, unbind->tunnel),
 		.code = unbind->code};
 
-	if (ev.tunnel == NULL || !as->up[unbind->tunnel - 1])
+	if (tunnel_state(as, unbind->tunnel) != TUNNEL_UP)
 		return;
-	as->up[unbind->tunnel - 1] = false;
+	as->tunnel[unbind->tunnel - 1] = TUNNEL_GONE;
 	as->n_up--;
 	text_copy(ev.text, sizeof(ev.text), unbind->text);
-	as->bind_code = unbind->code != CODE_NONE ? unbind->code : CODE_INTERNAL;
-	snprintf(as->bind_text, sizeof(as->bind_text), "%s", ev.text);
+	as->end_code = unbind->code != CODE_NONE ? unbind->code : CODE_INTERNAL;
+	snprintf(as->end_text, sizeof(as->end_text), "%s", ev.text);
 	agent_say(as->aw->a, &ev);
 	leave_if_useless(as);
 }
@@ -216,12 +228,19 @@ on_open(struct mux *m, struct mux_stream *ms, const struct msg_open *open)
 	struct agent_session *as = agent_session_of(m);
 	const struct tunnel_conf *t = tunnel_of(as, open->tunnel);
 
-	if (t == NULL || !as->up[open->tunnel - 1])
+	if (tunnel_state(as, open->tunnel) != TUNNEL_UP)
 		mux_open_fail(ms, CODE_NO_SUCH_TUNNEL, code_text(CODE_NO_SUCH_TUNNEL));
 	else if (m->n_opening > (size_t)as->base.limits->opening_per_session)
 		mux_open_fail(ms, CODE_LIMIT, "the agent dials as much as it may already");
 	else
 		target_dial(as, ms, t);
+}
+
+static void
+on_gone(struct mux *m, struct mux_stream *ms)
+{
+	session_on_gone(m, ms);
+	leave_if_useless(agent_session_of(m));
 }
 
 /* ---- End ----------------------------------------------------------------------------------------- */
@@ -256,11 +275,13 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 
 	(void)local;
 	log_debug("session ended: %s: %s", code_name(code), text);
-	proof_free(as->proof);
+	if (!as->useless) {
+		as->end_code = code;
+		snprintf(as->end_text, sizeof(as->end_text), "%s", text);
+	}
+	proof_free(as->proof); /* behind the last use of text, which may be its */
 	as->proof = NULL;
 	note_rtt(as);
-	as->bind_code = code;
-	snprintf(as->bind_text, sizeof(as->bind_text), "%s", text);
 	as->base.left_retry_ms = retry_ms;
 }
 
@@ -270,12 +291,12 @@ on_free(struct session *s)
 	struct agent_session *as = container_of(s, struct agent_session, base);
 	struct agent_worker *aw = as->aw;
 	bool lasted = as->logged_in && mono_diff_ms(s->w->now, as->since) >= LASTED_MS;
-	char text[sizeof(as->bind_text)];
-	uint16_t code = as->bind_code;
+	char text[sizeof(as->end_text)];
+	uint16_t code = as->end_code;
 	uint32_t retry_ms = as->base.left_retry_ms;
 
-	snprintf(text, sizeof(text), "%s", as->bind_text);
-	free(as->up);
+	snprintf(text, sizeof(text), "%s", as->end_text);
+	free(as->tunnel);
 	free(as);
 	if (aw->state == LINK_UP)
 		agent_link_down(aw, code, text, retry_ms, lasted);
@@ -292,7 +313,7 @@ static const struct mux_ops agent_mux_ops = {
 	.data = session_on_data,
 	.fin = session_on_fin,
 	.reset = session_on_reset,
-	.gone = session_on_gone,
+	.gone = on_gone,
 	.pull = session_on_pull,
 	.goaway = on_goaway,
 	.wake = session_on_wake,
@@ -311,10 +332,10 @@ agent_session_open(struct agent_worker *aw, int fd)
 	struct agent_session *as = xcalloc(1, sizeof(*as));
 
 	as->aw = aw;
-	as->up = xcalloc(MAX(aw->conf->n_tunnels, 1), sizeof(*as->up));
+	as->tunnel = xcalloc(MAX(aw->conf->n_tunnels, 1), sizeof(*as->tunnel));
 	if (session_open(&as->base, aw->w, fd, ROLE_AGENT, &agent_session_ops, &aw->conf->limits,
 		    aw->conf->transport, aw->conf->server_host, AGENT_SOFTWARE) < 0) {
-		free(as->up);
+		free(as->tunnel);
 		free(as);
 		return NULL;
 	}

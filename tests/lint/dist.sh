@@ -13,7 +13,7 @@ check "make knows what it would pack" "$([ -s "$tmp/listed" ] || echo nothing)"
 
 # A folder that is packed whole stands there by its own name.
 cd "$top_srcdir" || exit 99
-find core plugins include conf.d tests man doc m4 bench .ci \
+find core plugins include conf.d tests man doc m4 bench contrib .ci [A-Z]*.md *.sh \
 	\( -name .deps -o -name .libs -o -name __pycache__ -o -name .pytest_cache -o \
 	-path plugins/built \) -prune -o -type f \
 	! -name '*.o' ! -name '*.l[ao]' ! -name '*.log' ! -name '*.trs' ! -name '.*' \

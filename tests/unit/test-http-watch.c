@@ -111,8 +111,10 @@ conversation(const char *name, const char *want, const char *const *turns)
 #define TALK(name, want, ...)                                                                      \
 	conversation(name, want, (const char *const[]){__VA_ARGS__, NULL})
 
-#define GET(path) ">GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK(n)     "<HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n\r\n"
+#define GET_HEAD(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK_HEAD(n)     "HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n\r\n"
+#define GET(path)      ">" GET_HEAD(path)
+#define OK(n)          "<" OK_HEAD(n)
 
 static void
 lengths(void)
@@ -331,6 +333,48 @@ outstanding(void)
 	http_watch_free(h);
 }
 
+/* Turns put together at random, good and bad: how they are cut must not matter. */
+static void
+add_any(char *turn, unsigned *r, const char *const *parts, size_t n_parts)
+{
+	for (unsigned n = 1 + (*r >> 16) % 4; n > 0; n--) {
+		*r = *r * 1103515245 + 12345;
+		strcat(turn, parts[(*r >> 16) % n_parts]);
+	}
+}
+
+static void
+any_turns(void)
+{
+	static const char *const asked[] = {GET_HEAD("/a"), GET_HEAD("/b"), "\r\n",
+		"HEAD /c HTTP/1.0\r\n\r\n", "CONNECT d:1 HTTP/1.1\r\nHost: d\r\n\r\n",
+		"POST /e HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
+		"POST /f HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"5\r\nhello\r\n0\r\n\r\n", "5;x=y\r\nhello\r\n0\r\nTrailer: x\r\n\r\n", "\001"};
+	static const char *const told[] = {OK_HEAD(0), OK_HEAD(5) "hello", OK_HEAD(5), "hello",
+		"HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 304\r\nContent-Length: 9\r\n\r\n",
+		"HTTP/1.1 502 x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+		"HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 101 x\r\n\r\n", "\r\n"};
+	char turn[6][400], whole[sizeof(said)];
+	const char *turns[7] = {NULL};
+	size_t differ = 0, reported = 0;
+	unsigned r = 1;
+
+	for (int round = 0; round < 20000; round++) {
+		for (int i = 0; i < 6; i++) {
+			turns[i] = turn[i];
+			strcpy(turn[i], i % 2 == 0 ? ">" : "<");
+			add_any(turn[i], &r, i % 2 == 0 ? asked : told, 10);
+		}
+		strcpy(whole, play(turns, 0, 0));
+		reported += whole[0] != '\0';
+		differ += strcmp(whole, play(turns, 1, 0)) != 0;
+		differ += strcmp(whole, play(turns, 0, (r >> 16) % total(turns))) != 0;
+	}
+	is_int(differ, 0, "any turns, however they are cut, say the same");
+	ok(reported > 5000, "and many say something (%zu)", reported);
+}
+
 static void
 memory(void)
 {
@@ -385,6 +429,7 @@ main(void)
 	long_lines();
 	big_body();
 	outstanding();
+	any_turns();
 	times();
 	return done_testing();
 }

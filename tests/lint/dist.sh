@@ -17,11 +17,12 @@ find core plugins include conf.d tests man doc m4 bench contrib .ci [A-Z]*.md *.
 	\( -name .deps -o -name .libs -o -name __pycache__ -o -name .pytest_cache -o \
 	-path plugins/built \) -prune -o -type f \
 	! -name '*.o' ! -name '*.l[ao]' ! -name '*.log' ! -name '*.trs' ! -name '.*' \
-	! -path include/adit/version.h ! -name '*~' -print 2>/dev/null |
+	! -name '*~' -print 2>/dev/null |
 	while read -r f; do
 		case $f in
 		m4/l*) continue ;;
 		esac
+		[ ! -e "$f.in" ] || continue
 		d=$f
 		while [ "$d" != . ]; do
 			grep -qxF -e "$d" "$tmp/listed" && continue 2

@@ -1,1 +1,44 @@
-# Text conversations, replayed against the real wire and tunnel code.
+# Text conversations, replayed against the real core/wire with a clock that stands still. replay.c says
+# what the lines mean; a scenario is added by adding its name.
+scenarios = \
+	%D%/agent-in.inc \
+	%D%/credit.scn \
+	%D%/drain-crossing.scn \
+	%D%/drain-decided.scn \
+	%D%/drain-server.scn \
+	%D%/feature-not-agreed.scn \
+	%D%/fin-before-answer.scn \
+	%D%/flow.scn \
+	%D%/glitches.scn \
+	%D%/half-close-client.scn \
+	%D%/half-close-target.scn \
+	%D%/link-lost.scn \
+	%D%/login-agent.scn \
+	%D%/login-challenge.scn \
+	%D%/login-impatient.scn \
+	%D%/login-late.scn \
+	%D%/login-not-adit.scn \
+	%D%/login-refused-agent.scn \
+	%D%/login-refused.scn \
+	%D%/login-sent-away.scn \
+	%D%/login-version.scn \
+	%D%/login.scn \
+	%D%/open-not-answered.scn \
+	%D%/open-refused.scn \
+	%D%/open-too-many.scn \
+	%D%/ping.scn \
+	%D%/replaced.scn \
+	%D%/reset-after-fin.scn \
+	%D%/reset-answered.scn \
+	%D%/reset-never-ended.scn \
+	%D%/reset.scn \
+	%D%/server-in.inc \
+	%D%/silence.scn \
+	%D%/unbind.scn \
+	%D%/window.scn
+EXTRA_DIST += $(scenarios)
+check_PROGRAMS += %D%/replay
+TESTS += %D%/replay
+%C%_replay_SOURCES = %D%/replay.c $(pair_sources) $(frametext_sources)
+%C%_replay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+%C%_replay_LDADD = $(unit_libs)

@@ -260,14 +260,13 @@ over(const struct end *e)
 	return e->m.state >= SESSION_DETACHED;
 }
 
-/* An honest peer is never accused. */
+/* An honest peer is never accused, unless it has gone silent. */
 static void
 check_verdict(struct end *e)
 {
-	if (e->closed && !e->untrusted)
+	if (e->closed && !e->untrusted && pair_peer(e)->m.state != SESSION_DETACHED)
 		must(e->code == CODE_REPLACED || e->code == CODE_SHUTDOWN ||
-			e->code == CODE_LEAVING || e->code == CODE_TIMEOUT ||
-			(e->code == CODE_NOTHING_HEARD && over(pair_peer(e))));
+			e->code == CODE_LEAVING || e->code == CODE_TIMEOUT);
 }
 
 static void

@@ -12,7 +12,7 @@ BY_SERVER = {"AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL", "RESUME_OK", "BIND_OK", "
 BY_AGENT = {"AUTH", "AUTH_ANSWER", "RESUME", "BIND", "OPEN_OK", "OPEN_FAIL", "REPORT"}
 LOGIN = {"HELLO", "AUTH", "AUTH_CHALLENGE", "AUTH_ANSWER", "AUTH_OK", "AUTH_FAIL"}
 OPEN_STATES = ("AUTHENTICATED", "BOUND", "FORWARDING", "DRAINING")
-NOT_ERRORS = {CODES[c] for c in ("none", "replaced", "shutdown", "leaving")}
+NOT_ERRORS = {CODES[c] for c in ("none", "shutdown", "leaving")}
 
 
 class Stream:

@@ -47,6 +47,8 @@ class Peer:
                  timeout=10.0, **hello):
         self.sock, self.role, self.timeout = sock, role, timeout
         sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.auto_answer, self.auto_ack, self.auto_credit = auto_answer, auto_ack, auto_credit
         self.hello = {
             "version_min": VERSION, "version_max": VERSION, "role": role, "features": 0,
@@ -114,7 +116,6 @@ class Peer:
 
     def dribble(self, data):
         """data in writes of one byte each, so that the receiver sees every cut."""
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for i in range(len(data)):
             self.send_bytes(data[i:i + 1])
 

@@ -108,7 +108,7 @@ def text_of(raw):
         text = raw.decode("utf-8", "strict")
     except UnicodeDecodeError as e:
         raise Illegal("utf8") from e
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):
+    if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in text):
         raise Illegal("control_character")
     return text
 

@@ -226,6 +226,22 @@ class Program:
             words = f.read().rsplit(")", 1)[1].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
+    def _group_lives(self):
+        """True if a process that it started is left; zombies wait for init only."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/stat" % pid, encoding="ascii", errors="replace") as f:
+                    state, _, group = f.read().rsplit(")", 1)[1].split()[:3]
+            except OSError:
+                continue
+            if int(group) == self.pid and state != "Z":
+                return True
+        return False
+
     def close(self):
         """The end of a test: stops what still runs; returns what was wrong."""
         wrong = []
@@ -243,11 +259,9 @@ class Program:
             status = 0
         if (status < 0 or status in SANITIZER_EXIT) and not self.crash_is_fine:
             wrong.append("%s ended with status %d" % (self.name, status))
-        try:
+        if self._group_lives():
             os.killpg(self.pid, signal.SIGKILL)
             wrong.append("%s left child processes" % self.name)
-        except ProcessLookupError:
-            pass
         bad = [t for _, t in self.lines if BAD_LINE.search(t)]
         if bad:
             wrong.append("%s said:\n%s" % (self.name, "\n".join(bad[:20])))

@@ -227,6 +227,25 @@ def test_withdrawn_tunnel(w):
     p.expect("OPEN_FAIL", late.sid, code="no_such_tunnel")
     t.sendall(b"still here")
     assert p.read(st.sid, 10) == b"still here"
+    t.close()
+    p.send("FIN", st.sid)
+    p.expect_close("leaving")           # there is nothing left to do
+    w.adit.wait_for("sorry")
+    assert w.adit.wait() != 0
+
+
+@pytest.mark.parametrize("again", ["BIND_OK", "BIND_FAIL"])
+@pytest.mark.parametrize("before", ["BIND_OK", "BIND_FAIL", "UNBIND"])
+def test_answer_nobody_waits_for(w, before, again):
+    p = w.login(conf=w.tunnels(2))
+    tunnel = p.expect("BIND")["tunnel"]
+    p.expect("BIND")
+    for name in (["BIND_OK", "UNBIND"] if before == "UNBIND" else [before]):
+        p.send(name, tunnel=tunnel, **({"address": "tcp://127.0.0.1:1"} if name == "BIND_OK"
+                                       else {"code": CODES["in_use"]}))
+    p.ping()
+    p.send_raw(tables.sample_bytes(again, 0, AGENT, tunnel=tunnel))
+    p.expect_close("protocol")
 
 
 def test_lost_link_resets_targets(w):
@@ -249,7 +268,9 @@ def test_draining_server(w):
     t.close()
     assert p.read_end(st.sid) == (b"last words", "fin")
     p.send("FIN", st.sid)
-    p.expect_close()
+    p.ping()                            # it is the server that ends the session
+    assert st.over and crossed.over
+    p.close()
     w.adit.wait()
 
 
@@ -278,7 +299,9 @@ def test_bind_refused(w):
     p = w.login()
     f = p.expect("BIND")
     p.send("BIND_FAIL", tunnel=f["tunnel"], code=CODES["in_use"], text="taken, says the test")
+    p.expect_close("leaving")
     w.adit.wait_for("taken, says the test")
+    assert w.adit.wait() != 0
 
 
 def both_ways(w, p, size):
@@ -447,12 +470,23 @@ VECTORS = wire.doc_vectors()
 BAD = [v for v in VECTORS if v[2].startswith("err ")]
 
 
-@pytest.mark.parametrize("name,data", [v[:2] for v in BAD], ids=[v[0] for v in BAD])
-@pytest.mark.parametrize("state", ["INIT", "FORWARDING"])
-def test_malformed(w, state, name, data):
+def malformed(w, state, data):
     p = REACH[state](w)
     p.send_raw(data)
     p.expect_close("protocol")
+
+
+@pytest.mark.parametrize("data", [v[1] for v in BAD], ids=[v[0] for v in BAD])
+def test_malformed(w, data):
+    malformed(w, "FORWARDING", data)
+
+
+HELLOS = [v for v in BAD if v[0].startswith("hello-")]
+
+
+@pytest.mark.parametrize("data", [v[1] for v in HELLOS], ids=[v[0] for v in HELLOS])
+def test_malformed_hello(w, data):
+    malformed(w, "INIT", data)
 
 
 # Section 11, sessions.
@@ -541,7 +575,7 @@ def session_cell(p, state, name, want):
     tables.send_sample(p, name, sid, AGENT, want, **changes)
     if name == "OPEN" and want == "ok":
         p.wait_for("OPEN_OK", sid)
-    tables.check_after_login(p, name, want)
+    tables.check_after_login(p, name, want, AGENT)
 
 
 @pytest.mark.parametrize("name", [n for _, n in tables.session_cells(AGENT, ["HS/AUTH"])])
@@ -666,6 +700,6 @@ def test_stream_cell(w, way, name, want):
     sid = WAYS[way][2](w, p)
     changes = {"tunnel": p.tunnel} if name == "OPEN" else {}
     tables.send_sample(p, name, sid, AGENT, want, **changes)
-    tables.check_after_login(p, name, want)
+    tables.check_after_login(p, name, want, AGENT)
     if want == "ok" and name == "RESET":
         p.until(lambda: p.m.streams[sid].over, "the agent's end")

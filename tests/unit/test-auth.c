@@ -670,8 +670,10 @@ test_helper_cancel(void)
 	mods[0].helpers = o = offload_new("serial", 1, 4, 8);
 	post_call(w, stop_worker, w);
 	worker_run(w);
+	seen.stop = w; /* run_cancel() may come at once */
 	auth_cancel(seen.kept);
-	run_until_fn();
+	worker_run(w);
+	seen.stop = NULL;
 	is_int(seen.n_cancel, 1, "cancelled after LATER");
 	ok(!pthread_equal(seen.cancel_thread, w->thread), "tells the plugin, on its helper");
 	on_thread(finish_allow, seen.kept);

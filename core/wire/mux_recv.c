@@ -364,11 +364,20 @@ find(struct mux *m)
 	return m->f.stream != 0 ? idmap_get(&m->streams, m->f.stream) : NULL;
 }
 
+/* The stream was there when the header came; the rest of the frame may come after its end. */
+static bool
+too_late(const struct mux *m, const struct mux_stream *st)
+{
+	return st == NULL && m->f.stream != 0 && m->f.type != FRAME_OPEN;
+}
+
 static const char *
 dispatch(struct mux *m, const uint8_t *p, size_t n)
 {
 	struct mux_stream *st = find(m);
 
+	if (too_late(m, st))
+		return NULL;
 	switch (m->f.type) {
 	case FRAME_HELLO:
 		return on_hello(m, p, n);

@@ -383,6 +383,27 @@ test_reset_after_fin(void)
 	pair_fini(&p);
 }
 
+/* Our own end may leave between a header and its payload, and the stream is gone with it. */
+static void
+test_end_within_frame(uint8_t type, size_t len)
+{
+	struct pair p;
+	struct sock *k = begin_stream(&p);
+	uint8_t head[FRAME_HEADER], zeros[16] = {0};
+
+	p.server.untrusted = true;
+	is_int(end_feed(&p.server, FRAME_FIN, 1, NULL, 0), 0, "FIN of the peer");
+	frame_encode(head, &(struct frame){(uint32_t)len, type, 1});
+	is_int(mux_recv(&p.server.m, p.now, head, sizeof(head)), 0, "and a header");
+	sock_end(k);
+	end_output(&p.server, 65536);
+	ok(k->st == NULL, "our FIN ends the stream");
+	is_int(mux_recv(&p.server.m, p.now, zeros, len), 0, "the payload comes too late to matter");
+	is_int(p.server.m.tx_session_credit, 0, "and is not taken for the session's");
+	ok(!p.server.m.flush_credit, "either");
+	pair_fini(&p);
+}
+
 static void
 test_broken_socket(void)
 {
@@ -609,6 +630,8 @@ main(void)
 	test_reset(false);
 	test_resets_cross();
 	test_reset_after_fin();
+	test_end_within_frame(FRAME_RESET, 3);
+	test_end_within_frame(FRAME_CREDIT, 4);
 	test_broken_socket();
 	test_unsent_open();
 	test_one_byte();

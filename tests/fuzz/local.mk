@@ -13,6 +13,20 @@ fuzz_main = %D%/replay.c
 endif
 
 # Targets are added here.
+fuzz_targets += %D%/fuzz-msg %D%/fuzz-mux %D%/fuzz-session
+fuzz_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+%C%_fuzz_msg_SOURCES = %D%/fuzz-msg.c %D%/fuzz.h $(fuzz_main)
+%C%_fuzz_msg_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_msg_LDADD = $(unit_libs)
+%C%_fuzz_mux_SOURCES = %D%/fuzz-mux.c %D%/fuzz.h $(pair_sources) $(fuzz_main)
+%C%_fuzz_mux_CPPFLAGS = $(fuzz_cppflags)
+%C%_fuzz_mux_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_mux_LDADD = $(unit_libs)
+%C%_fuzz_session_SOURCES = %D%/fuzz-session.c %D%/fuzz.h $(pairops_sources) $(fuzz_main)
+%C%_fuzz_session_CPPFLAGS = $(fuzz_cppflags)
+%C%_fuzz_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_session_LDADD = $(unit_libs)
+EXTRA_DIST += %D%/corpus
 fuzz_targets += %D%/fuzz-config
 %C%_fuzz_config_SOURCES = %D%/fuzz-config.c $(fuzz_main)
 %C%_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -21,7 +21,7 @@
 
 #define TYPE(t) (1u << (t))
 
-/* ---- adit/plugin.h: options -------------------------------------------------------------------- */
+/* ---- adit/plugin.h: options ------------------------------------------------------------------ */
 
 const char *
 adit_conf_string(const struct adit_conf *conf, const char *name)
@@ -94,7 +94,7 @@ adit_secret_free(char *text, size_t len)
 	file_free(text, len);
 }
 
-/* ---- adit/plugin.h: anywhere ------------------------------------------------------------------- */
+/* ---- adit/plugin.h: anywhere ----------------------------------------------------------------- */
 
 void
 adit_log(const struct adit_plugin *plugin, enum adit_log_level level, const char *fmt, ...)
@@ -124,7 +124,7 @@ adit_random(void *p, size_t n)
 	rand_bytes(p, n);
 }
 
-/* ---- adit/auth.h: server ----------------------------------------------------------------------- */
+/* ---- adit/auth.h: server --------------------------------------------------------------------- */
 
 const char *
 adit_auth_agent(const struct adit_auth_req *req)
@@ -231,7 +231,7 @@ adit_auth_finish(struct adit_auth_req *req, enum adit_verdict verdict)
 	auth_finish(req, verdict);
 }
 
-/* ---- adit/auth.h: agent ------------------------------------------------------------------------ */
+/* ---- adit/auth.h: agent ---------------------------------------------------------------------- */
 
 const char *
 adit_proof_agent(const struct adit_proof *proof)
@@ -294,7 +294,7 @@ adit_proof_state(const struct adit_proof *proof)
 	return proof->state;
 }
 
-/* ---- adit/auth.h: command line ----------------------------------------------------------------- */
+/* ---- adit/auth.h: command line --------------------------------------------------------------- */
 
 const char *
 adit_issue_account(const struct adit_issue *issue)
@@ -340,7 +340,7 @@ adit_issue_error(struct adit_issue *issue, const char *fmt, ...)
 	return -1;
 }
 
-/* ---- adit/transport.h -------------------------------------------------------------------------- */
+/* ---- adit/transport.h ------------------------------------------------------------------------ */
 
 int
 adit_layer_up(struct adit_layer *layer, const void *data, size_t n)
@@ -377,7 +377,7 @@ adit_layer_host(const struct adit_layer *layer)
 	return layer->host;
 }
 
-/* ---- adit/route.h ------------------------------------------------------------------------------ */
+/* ---- adit/route.h ---------------------------------------------------------------------------- */
 
 const char *
 adit_claim_account(const struct adit_claim *claim)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The table of kinds. Operations are copied by the size that the plugin says it has, so that an older
- * plugin's missing members are NULL and a newer one's unknown members are left alone. */
+/* The table of kinds. Operations are copied by the size that the plugin says it has, so that an
+ * older plugin's missing members are NULL and a newer one's unknown members are left alone. */
 
 #include <config.h>
 

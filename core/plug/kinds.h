@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The kinds of plugins: what each must bring, and the options that the core gives every plugin of the
- * kind. A new kind is a new entry of one table. Pure; any thread. */
+/* The kinds of plugins: what each must bring, and the options that the core gives every plugin of
+ * the kind. A new kind is a new entry of one table. Pure; any thread. */
 
 #ifndef ADIT_PLUG_KINDS_H
 #define ADIT_PLUG_KINDS_H

@@ -34,7 +34,7 @@
 
 static struct strmap loaded; /* path -> struct plugin, for ever */
 
-/* ---- Where it lies ----------------------------------------------------------------------------- */
+/* ---- Where it lies --------------------------------------------------------------------------- */
 
 /* what: "PATH" or "the folder PATH". */
 static int
@@ -109,7 +109,7 @@ check_name(const char *name, struct err *e)
 	return 0;
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static int
 open_ltdl(const char *path, lt_dlhandle *h_r, struct err *e)
@@ -161,7 +161,7 @@ find_symbol(lt_dlhandle h, const char *path, const void **p_r, size_t *size_r, s
 	return 0;
 }
 
-/* ---- Copying and checking ---------------------------------------------------------------------- */
+/* ---- Copying and checking -------------------------------------------------------------------- */
 
 static int
 take_options(struct plugin *p, size_t stride, struct err *e)
@@ -253,7 +253,7 @@ take(struct plugin *p, const void *from, size_t room, const char *name, struct e
 	return take_options(p, p->desc.option_size, e);
 }
 
-/* ---- All of it --------------------------------------------------------------------------------- */
+/* ---- All of it ------------------------------------------------------------------------------- */
 
 static int
 loader_init(struct err *e)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Instances of plugins. Main thread. A module is complete or it is not made: its options are checked,
- * its helpers exist and its create() has succeeded. */
+/* Instances of plugins. Main thread. A module is complete or it is not made: its options are
+ * checked, its helpers exist and its create() has succeeded. */
 
 #include <config.h>
 
@@ -16,8 +16,8 @@
 #include "plug/module.h"
 #include "util/addr.h"
 
-/* What may wait for the thread of a SERIAL plugin and for the pool of the PARALLEL ones: in all, and
- * for one source of logins, so that one that knocks cannot lock out the others. */
+/* What may wait for the thread of a SERIAL plugin and for the pool of the PARALLEL ones: in all,
+ * and for one source of logins, so that one that knocks cannot lock out the others. */
 #define SERIAL_QUEUE 64
 #define SERIAL_PER_SOURCE 4
 #define POOL_THREADS 4
@@ -57,7 +57,7 @@ helpers_put(struct module *m)
 	m->helpers = NULL;
 }
 
-/* ---- Transports -------------------------------------------------------------------------------- */
+/* ---- Transports ------------------------------------------------------------------------------ */
 
 static int
 listen_one(const struct adit_conf *conf, const char *text, struct addr *a_r)
@@ -93,13 +93,13 @@ take_listen(struct module *m, const struct adit_conf *conf)
 		if (!addr_is_loopback(a) && m->transport.encrypted == 0 && !m->allow_plain)
 			return options_error(conf, "listen",
 				"%s does not encrypt, and \"%s\" is not a loopback address; use a "
-				"transport that encrypts, or set allow_plain = true", m->plugin->name,
-				list[m->n_listen]);
+				"transport that encrypts, or set allow_plain = true",
+				m->plugin->name, list[m->n_listen]);
 	}
 	return 0;
 }
 
-/* ---- Instances --------------------------------------------------------------------------------- */
+/* ---- Instances ------------------------------------------------------------------------------- */
 
 static struct module *
 module_new(const struct plugin *p)
@@ -205,7 +205,7 @@ module_free(struct module *m)
 	module_dispose(m);
 }
 
-/* ---- For people -------------------------------------------------------------------------------- */
+/* ---- For people ------------------------------------------------------------------------------ */
 
 static const char *
 sides_text(uint32_t sides)

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Makes instances of plugins: the step from a name and options in the configuration to the table of
- * functions that tunnel/ calls. Main thread only. A plugin's code, once loaded, stays for the life of
- * the process; instances come and go with configurations. */
+ * functions that tunnel/ calls. Main thread only. A plugin's code, once loaded, stays for the life
+ * of the process; instances come and go with configurations. */
 
 #ifndef ADIT_PLUG_MODULE_H
 #define ADIT_PLUG_MODULE_H

@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Checks of options. Main thread. What is refused is refused with the place in the file, the key,
- * what was expected and what was there; a value that passed needs no further check in the plugin. */
+ * what was expected and what was there; a value that passed needs no further check by its plugin.
+ */
 
 #include <config.h>
 
@@ -42,7 +43,7 @@ static const struct {
 	[ADIT_OPT_LIST] = {"list", "a list of texts such as [ \"a\", \"b\" ]"},
 };
 
-/* ---- The declarations -------------------------------------------------------------------------- */
+/* ---- The declarations ------------------------------------------------------------------------ */
 
 static size_t
 options_count(const struct adit_option *o)
@@ -209,7 +210,7 @@ options_print(const struct adit_plugin *plugin, FILE *out)
 	}
 }
 
-/* ---- The values -------------------------------------------------------------------------------- */
+/* ---- The values ------------------------------------------------------------------------------ */
 
 static struct setting *
 find(const struct adit_conf *conf, const char *name)

@@ -48,9 +48,9 @@ struct setting {
 /* The values of one instance, checked; what plugins see as struct adit_conf. */
 struct adit_conf;
 
-/* Checks v against the options of the plugin and those that the core adds to its kind. conf_file and
- * conf_line name the instance's group, for what is missing; conf_file NULL is the command line. All
- * of them and e are borrowed until options_free(); e also takes what adit_conf_error() says.
+/* Checks v against the options of the plugin and those that the core adds to its kind. conf_file
+ * and conf_line name the instance's group, for what is missing; conf_file NULL is the command line.
+ * All of them and e are borrowed until options_free(); e also takes what adit_conf_error() says.
  * Returns 0 or -EINVAL with e set. */
 int options_check(const struct adit_plugin *plugin, const struct option_value *v, size_t n,
 	enum adit_side side, const char *conf_file, int conf_line, struct err *e,

@@ -50,7 +50,7 @@ auth_bytes_set(struct auth_bytes *b, const void *p, size_t len)
 	return 0;
 }
 
-/* ---- Server: the request's life --------------------------------------------------------------- */
+/* ---- Server: the request's life -------------------------------------------------------------- */
 
 enum auth_phase {
 	PHASE_IDLE,     /* it is the agent's turn, or the next plugin's */
@@ -124,7 +124,7 @@ req_say(struct adit_auth_req *req, const char *what)
 		req->module != NULL ? req->module->plugin->name : "auth", what);
 }
 
-/* ---- Server: the chain ------------------------------------------------------------------------ */
+/* ---- Server: the chain ----------------------------------------------------------------------- */
 
 static void next_module(struct adit_auth_req *req);
 
@@ -320,7 +320,7 @@ next_module(struct adit_auth_req *req)
 	decide(req, ADIT_DENY);
 }
 
-/* ---- Server: what others call ----------------------------------------------------------------- */
+/* ---- Server: what others call ---------------------------------------------------------------- */
 
 /* The late verdict has arrived. */
 static void
@@ -456,13 +456,13 @@ auth_finish(struct adit_auth_req *req, enum adit_verdict verdict)
 	due = idmap_get(&live.reqs, req_key(req)) != NULL && answer_take(req, verdict, &post);
 	pthread_mutex_unlock(&live.lock);
 	if (!due)
-		log_error("an auth plugin called adit_auth_finish() for a login that it has answered "
-			  "already; ignored");
+		log_error("an auth plugin called adit_auth_finish() for a login that it has "
+			  "answered already; ignored");
 	if (post)
 		answer_post(req);
 }
 
-/* ---- Agent ------------------------------------------------------------------------------------ */
+/* ---- Agent ----------------------------------------------------------------------------------- */
 
 static void
 proof_destroy(struct adit_proof *proof)
@@ -599,7 +599,7 @@ proof_free(struct adit_proof *proof)
 		proof_destroy(proof);
 }
 
-/* ---- Command line ----------------------------------------------------------------------------- */
+/* ---- Command line ---------------------------------------------------------------------------- */
 
 int
 auth_issue(const struct modules *modules, struct adit_issue *issue)

@@ -22,7 +22,7 @@ struct auth_bytes {
 	size_t len;
 };
 
-/* Copies; what was there is wiped. 0, or -EMSGSIZE above ADIT_AUTH_DATA_MAX: then nothing changed. */
+/* Copies; what was there is wiped. 0, or -EMSGSIZE above ADIT_AUTH_DATA_MAX: nothing changed. */
 int auth_bytes_set(struct auth_bytes *b, const void *p, size_t len);
 void auth_bytes_wipe(struct auth_bytes *b);
 
@@ -50,7 +50,7 @@ struct adit_auth_req {
 	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
 	unsigned step;
 	struct auth_bytes data, challenge, reply;
-	struct identity id; /* id.agent: what the agent claims, or what adit_auth_rename() made of it */
+	struct identity id; /* id.agent: as claimed, or what adit_auth_rename() made of it */
 	char reason[256];
 	void *state;
 	void (*state_free)(void *);
@@ -88,7 +88,8 @@ void auth_cancel(struct adit_auth_req *req);
  * is called on w's thread, or, when w has stopped, on a helper thread: it may only post. */
 void auth_set_release(void (*release)(struct worker *w, struct server_conf *conf));
 
-/* adit_auth_finish(): any thread. A second answer is logged and ignored, even if the login is over. */
+/* adit_auth_finish(): any thread. A second answer is logged and ignored, even to a login that is
+ * over. */
 void auth_finish(struct adit_auth_req *req, enum adit_verdict verdict);
 
 /* ---- Agent ----------------------------------------------------------------------------------- */
@@ -139,7 +140,7 @@ struct adit_issue {
 int auth_issue(const struct modules *modules, struct adit_issue *issue);
 void issue_fini(struct adit_issue *issue);
 
-/* ---- Claims (routes) -------------------------------------------------------------------------- */
+/* ---- Claims (routes) ------------------------------------------------------------------------- */
 
 struct adit_claim {
 	const struct identity *id;

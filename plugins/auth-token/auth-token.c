@@ -32,7 +32,7 @@ struct instance {
 	struct token_keys keys;
 };
 
-/* ---- Instances --------------------------------------------------------------------------------- */
+/* ---- Instances ------------------------------------------------------------------------------- */
 
 static void
 destroy(void *p)
@@ -140,7 +140,7 @@ create(const struct adit_conf *conf, void **inst_r)
 	return 0;
 }
 
-/* ---- Server ------------------------------------------------------------------------------------ */
+/* ---- Server ---------------------------------------------------------------------------------- */
 
 static enum adit_verdict
 welcome(struct adit_auth_req *req, const struct token *t, const uint8_t proof[TOKEN_KEY])
@@ -197,7 +197,7 @@ check(const void *p, void *worker, struct adit_auth_req *req)
 	return ADIT_DENY;
 }
 
-/* ---- Agent ------------------------------------------------------------------------------------- */
+/* ---- Agent ----------------------------------------------------------------------------------- */
 
 static size_t
 proof_message(const struct instance *inst, const struct adit_proof *proof,
@@ -238,7 +238,7 @@ confirm(const void *p, struct adit_proof *proof)
 	return 0;
 }
 
-/* ---- Command line ------------------------------------------------------------------------------ */
+/* ---- Command line ---------------------------------------------------------------------------- */
 
 /* The server's line for the keys, with what was asked for. */
 static int
@@ -332,7 +332,7 @@ issue_token(const void *p, struct adit_issue *issue)
 	return rc;
 }
 
-/* ---- The plugin -------------------------------------------------------------------------------- */
+/* ---- The plugin ------------------------------------------------------------------------------ */
 
 static const struct adit_option options[] = {
 	{

@@ -16,7 +16,7 @@
 #define KEY_A "ac59d3561f0c7de929f6a317e7170995b6c6ea26643e5d297fb198b50c4b48da"
 #define KEY_B "e8765196d1be2b1c163ba6ffffe12ad9c03b9d53aa54b73cec6027ebcc54c3de"
 
-/* ---- The vectors -------------------------------------------------------------------------------- */
+/* ---- The vectors ----------------------------------------------------------------------------- */
 
 static char *document;
 
@@ -117,7 +117,7 @@ test_vectors(void)
 	is_vector(proof, TOKEN_KEY, "server_proof");
 }
 
-/* ---- Tokens as text ----------------------------------------------------------------------------- */
+/* ---- Tokens as text -------------------------------------------------------------------------- */
 
 static void
 test_text(void)
@@ -131,8 +131,8 @@ test_text(void)
 	is_str(token_parse("secret", id, secret),
 		"holds no token: a token begins with \"adit_\"", "something else");
 	snprintf(bad, sizeof(bad), "%.62s", good);
-	is_str(token_parse(bad, id, secret), "holds a token that is too short: was it copied whole?",
-		"a letter is missing");
+	is_str(token_parse(bad, id, secret),
+		"holds a token that is too short: was it copied whole?", "a letter is missing");
 	snprintf(bad, sizeof(bad), "%.500sx", good);
 	is_str(token_parse(bad, id, secret),
 		"holds a token that is too long: was something added to it?", "a letter too many");
@@ -181,7 +181,7 @@ test_round_trip(void)
 	is_str(id, "77777777", "the highest ID");
 }
 
-/* ---- The server's file --------------------------------------------------------------------------- */
+/* ---- The server's file ----------------------------------------------------------------------- */
 
 static struct tokens tokens;
 static struct tokens_error why;
@@ -221,7 +221,8 @@ test_file(void)
 	is_int(parse("zzzzzzzz acme " KEY_A " " KEY_B "\n"
 		     "bbbbbbbb\tacme " KEY_A " " KEY_B " agent=web1 expires=2027-01-31T10:20:30Z "
 		     "ports=443,10000-10099 x.y=a=b # comment\r\n"
-		     "cccccccc other " KEY_B " " KEY_A), 0, "three tokens, the last without an end");
+		     "cccccccc other " KEY_B " " KEY_A),
+		0, "three tokens, the last without an end");
 	is_int(tokens.n, 3, "are three");
 	t = tokens_find(&tokens, "bbbbbbbb and more");
 	ok(t != NULL && strcmp(t->account, "acme") == 0, "the one in the middle is found");
@@ -293,7 +294,7 @@ test_times(void)
 	is_int(tokens_check_word("ports=\033", &why), -1, "no control character");
 }
 
-/* ---- Adding -------------------------------------------------------------------------------------- */
+/* ---- Adding ---------------------------------------------------------------------------------- */
 
 static void
 is_text(const char *path, const char *want, const char *what)

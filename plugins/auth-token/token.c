@@ -23,7 +23,7 @@ static const char hex_digits[] = "0123456789abcdef";
 
 _Static_assert(CHECK_AT + 2 * CHECK_BYTES == TOKEN_LENGTH, "a token's parts add up");
 
-/* ---- Text -------------------------------------------------------------------------------------- */
+/* ---- Text ------------------------------------------------------------------------------------ */
 
 /* The value of a letter, by going through all of them whichever it is. -1 when it is none. */
 static int
@@ -198,7 +198,7 @@ token_format(const char id[TOKEN_ID], const uint8_t secret[TOKEN_KEY],
 	return check_digits(text_r, text_r + CHECK_AT);
 }
 
-/* ---- Keys and proofs --------------------------------------------------------------------------- */
+/* ---- Keys and proofs ------------------------------------------------------------------------- */
 
 static int
 hmac(const uint8_t key[TOKEN_KEY], const void *p, size_t n, uint8_t mac_r[TOKEN_KEY])
@@ -214,7 +214,9 @@ token_derive(const uint8_t secret[TOKEN_KEY], struct token_keys *k_r)
 	if (hmac(secret, client, sizeof(client) - 1, k_r->client) < 0 ||
 		hmac(secret, server, sizeof(server) - 1, k_r->server) < 0)
 		return -1;
-	return gnutls_hash_fast(GNUTLS_DIG_SHA256, k_r->client, TOKEN_KEY, k_r->stored) < 0 ? -1 : 0;
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, k_r->client, TOKEN_KEY, k_r->stored) < 0)
+		return -1;
+	return 0;
 }
 
 size_t

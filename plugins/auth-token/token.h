@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* One token: how it is written, which keys come from it, and the proofs of doc/protocol.md section 3.
- * Pure; any thread. Nothing here compares secrets but token_equal(), which takes the same time for
- * all of them. */
+/* One token: how it is written, which keys come from it, and the proofs of doc/protocol.md section
+ * 3. Pure; any thread. Nothing here compares secrets but token_equal(), which takes the same time
+ * for all of them. */
 
 #ifndef AUTH_TOKEN_TOKEN_H
 #define AUTH_TOKEN_TOKEN_H
@@ -36,7 +36,8 @@ int token_derive(const uint8_t secret[TOKEN_KEY], struct token_keys *k_r);
 /* What both proofs are about; returns its length. agent: at most 64 bytes. */
 size_t token_message(const void *nonce_agent, const void *nonce_server, const char id[TOKEN_ID],
 	const char *agent, uint8_t buf[TOKEN_MESSAGE_MAX]);
-int token_proof(const struct token_keys *k, const uint8_t *msg, size_t n, uint8_t proof_r[TOKEN_KEY]);
+int token_proof(const struct token_keys *k, const uint8_t *msg, size_t n,
+	uint8_t proof_r[TOKEN_KEY]);
 int token_server_proof(const uint8_t server_key[TOKEN_KEY], const uint8_t *msg, size_t n,
 	uint8_t proof_r[TOKEN_KEY]);
 /* 1 when the proof was made with the token of this stored key, 0 when not, -1 as above. */

@@ -31,7 +31,7 @@ wrong(struct tokens_error *why, const char *fmt, ...)
 	return -1;
 }
 
-/* ---- Words ------------------------------------------------------------------------------------- */
+/* ---- Words ----------------------------------------------------------------------------------- */
 
 bool
 tokens_name_valid(const char *name)
@@ -165,7 +165,7 @@ tokens_check_word(const char *word, struct tokens_error *why)
 	return rc;
 }
 
-/* ---- The whole text ---------------------------------------------------------------------------- */
+/* ---- The whole text -------------------------------------------------------------------------- */
 
 static int
 take_line(struct token *t, char *line, struct tokens_error *why)
@@ -278,7 +278,7 @@ tokens_fini(struct tokens *t)
 	t->n = 0;
 }
 
-/* ---- Adding ------------------------------------------------------------------------------------ */
+/* ---- Adding ---------------------------------------------------------------------------------- */
 
 static int
 write_all(int fd, const char *p, size_t n)

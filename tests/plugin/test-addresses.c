@@ -39,13 +39,15 @@ refused(const char *name, struct option_value v, const char *want)
 	is_str(e.msg, want, "… is what it says");
 }
 
-/* ---- transport-tcp ------------------------------------------------------------------------------ */
+/* ---- transport-tcp --------------------------------------------------------------------------- */
 
 static void
 test_listen(void)
 {
-	static const char *const many[] = {"127.0.0.1:9000", "[::1]:9001", "localhost:9002", "9003"};
-	struct option_value v[2] = {{.key = "listen", .type = VALUE_LIST, .list = many, .n_list = 4},
+	static const char *const many[] = {"127.0.0.1:9000", "[::1]:9001", "localhost:9002",
+		"9003"};
+	struct option_value v[2] = {
+		{.key = "listen", .type = VALUE_LIST, .list = many, .n_list = 4},
 		{.key = "allow_plain", .type = VALUE_BOOL, .num = 1}};
 	char text[64];
 
@@ -76,7 +78,7 @@ test_listen(void)
 		      "as \"address:port\"", "is none, either");
 }
 
-/* ---- route-port --------------------------------------------------------------------------------- */
+/* ---- route-port ------------------------------------------------------------------------------ */
 
 static struct identity id = {.account = "acme", .agent = "web1"};
 static struct adit_claim claim;

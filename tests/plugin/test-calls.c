@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Plugins that were loaded are called where they say: one at a time on a helper, side by side in the
- * pool, on the worker with its share; and late answers come back. */
+/* Plugins that were loaded are called where they say: one at a time on a helper, side by side in
+ * the pool, on the worker with its share; and late answers come back. */
 
 #define _GNU_SOURCE 1
 

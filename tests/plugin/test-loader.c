@@ -38,7 +38,7 @@ refused(const char *name, const char *want, const char *what)
 		diag("got: %s\n# want: %s", e.msg, whole);
 }
 
-/* ---- Plugins with one thing wrong ---------------------------------------------------------------- */
+/* ---- Plugins with one thing wrong ------------------------------------------------------------ */
 
 static void
 test_descriptors(void)
@@ -92,7 +92,7 @@ test_descriptors(void)
 		"what was refused under a wrong name is taken under its own");
 }
 
-/* ---- Names and places ---------------------------------------------------------------------------- */
+/* ---- Names and places ------------------------------------------------------------------------ */
 
 static void
 test_names(void)
@@ -163,7 +163,7 @@ test_redirects(void)
 	ok(load("auth-larger") == 0, "a .la file beside a plugin leads nowhere");
 }
 
-/* ---- Owners and modes ---------------------------------------------------------------------------- */
+/* ---- Owners and modes ------------------------------------------------------------------------ */
 
 /* path gets the mode for one attempt. */
 static void
@@ -224,7 +224,7 @@ test_owners(void)
 	is_int(load("auth-twostep"), 0, "with all owners right it is loaded");
 }
 
-/* ---- What is taken ------------------------------------------------------------------------------- */
+/* ---- What is taken --------------------------------------------------------------------------- */
 
 static void
 test_sizes(void)

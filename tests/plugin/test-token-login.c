@@ -90,7 +90,8 @@ test_login(void)
 
 	reload(); /* the file is not there yet */
 	is_int(issue("acme", NULL, 0, one, error), 0, "a token is issued without a file");
-	ok(stat(server_file, &st) == 0 && (st.st_mode & 07777) == 0600, "which makes a private one");
+	ok(stat(server_file, &st) == 0 && (st.st_mode & 07777) == 0600,
+		"which makes a private one");
 	is_int(issue("acme", grants, 2, two, error), 0, "a second one for the same account");
 	is_int(issue("acme", over, 1, old, error), 0, "one that has expired");
 	ok(strlen(one) == 63 && strncmp(one, "adit_", 5) == 0 && strcmp(one, two) != 0,

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Logins against plugins made here: the chain, every verdict where it is due and where it is not,
- * answers from other threads early, late, twice and never wanted, and the agent's half. Threads wait
- * at gates, so that each test knows who is where. */
+ * answers from other threads early, late, twice and never wanted, and the agent's half. Threads
+ * wait at gates, so that each test knows who is where. */
 
 #define _GNU_SOURCE 1
 
@@ -35,7 +35,7 @@ static struct {
 
 static sem_t gate, at_gate;
 
-/* ---- A configuration of plugins made here ------------------------------------------------------- */
+/* ---- A configuration of plugins made here ---------------------------------------------------- */
 
 static struct adit_plugin descs[3] = {{.name = "auth-a"}, {.name = "auth-b"}, {.name = "auth-c"}};
 static check_fn *scripts[3];
@@ -161,7 +161,7 @@ final(enum adit_verdict v, const char *what)
 	is_int(atomic_load(&conf.refs), 1, "… to the last reference");
 }
 
-/* ---- Verdicts at once --------------------------------------------------------------------------- */
+/* ---- Verdicts at once ------------------------------------------------------------------------ */
 
 static enum adit_verdict
 allow(struct adit_auth_req *req)
@@ -263,7 +263,7 @@ test_no(void)
 	is_str(seen.reason, "auth: no plugin for this method", "which is said");
 }
 
-/* ---- The chain ---------------------------------------------------------------------------------- */
+/* ---- The chain ------------------------------------------------------------------------------- */
 
 static enum adit_verdict
 not_mine(struct adit_auth_req *req)
@@ -313,7 +313,7 @@ test_chain(void)
 	final(ADIT_DENY, "DENY ends the chain");
 }
 
-/* ---- Challenges --------------------------------------------------------------------------------- */
+/* ---- Challenges ------------------------------------------------------------------------------ */
 
 static enum adit_verdict
 two_steps(struct adit_auth_req *req)
@@ -400,7 +400,7 @@ test_challenge(void)
 	is_int(seen.n_released, 1, "all is given back");
 }
 
-/* ---- Late answers ------------------------------------------------------------------------------- */
+/* ---- Late answers ---------------------------------------------------------------------------- */
 
 static enum adit_verdict
 later(struct adit_auth_req *req)
@@ -571,7 +571,7 @@ test_cancel(void)
 	ok(seen.n_fn == 0 && seen.n_released == 1, "but dropped");
 }
 
-/* ---- Helpers ------------------------------------------------------------------------------------ */
+/* ---- Helpers --------------------------------------------------------------------------------- */
 
 static enum adit_verdict
 gated_allow(struct adit_auth_req *req)
@@ -693,7 +693,7 @@ test_helper_cancel(void)
 	is_int(seen.n_released, 2, "and all is given back");
 }
 
-/* ---- A worker that stops ------------------------------------------------------------------------ */
+/* ---- A worker that stops --------------------------------------------------------------------- */
 
 static struct adit_auth_req *left;
 static struct worker *second;
@@ -739,7 +739,7 @@ test_stopped(void)
 	is_int(seen.n_released, 1, "an answer in the mailbox of a worker that stops frees it");
 }
 
-/* ---- The agent's half --------------------------------------------------------------------------- */
+/* ---- The agent's half ------------------------------------------------------------------------ */
 
 static struct {
 	int n, err;
@@ -856,7 +856,7 @@ test_proof_helper(void)
 	is_int(seen.n_state_freed, 1, "and nothing is left");
 }
 
-/* ---- Issuing ------------------------------------------------------------------------------------ */
+/* ---- Issuing --------------------------------------------------------------------------------- */
 
 static int
 issue_good(const void *inst, struct adit_issue *issue)

@@ -12,7 +12,8 @@ static void
 test_names(void)
 {
 	static const char *const good[] = {"a", "web1", "A-Z.a_z-09", "...", "-"};
-	static const char *const bad[] = {"", " ", "a b", "a/b", "caf\xc3\xa9", "a\n", "a:b", "a@b"};
+	static const char *const bad[] = {"", " ", "a b", "a/b", "caf\xc3\xa9", "a\n", "a:b",
+		"a@b"};
 	char longest[NAME_MAX_LEN + 2];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

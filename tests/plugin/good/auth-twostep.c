@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* In the pool of helpers: two logins meet in the first step, which shows that they run side by side;
- * then each must send back its own challenge, reversed. */
+/* In the pool of helpers: two logins meet in the first step, which shows that they run side by
+ * side; then each must send back its own challenge, reversed. */
 
 #include <adit/auth.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Calls a function of an Adit that does not exist yet, and is bound when that is called first: what a
- * plugin that was linked without care is like. */
+/* Calls a function of an Adit that does not exist yet, and is bound when that is called first: what
+ * a plugin that was linked without care is like. */
 
 #include "refused.h"
 

@@ -350,6 +350,8 @@ on_pull(struct mux *m, struct mux_stream *st, void *p, size_t n)
 	struct sock *k = sock_of(m, st);
 
 	must(n > 0 && !k->fin_pulled && !k->reset && !k->aborted);
+	if (end_of(m)->in_pull != NULL)
+		end_of(m)->in_pull(k);
 	n = (size_t)MIN((uint64_t)n, k->avail);
 	if (n == 0 && k->broken) {
 		k->aborted = true;

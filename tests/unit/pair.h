@@ -54,6 +54,7 @@ struct end {
 	bool hold_open;      /* agent: OPEN is answered by the test */
 	bool hold_data;      /* received bytes are consumed by the test */
 	bool untrusted;      /* the other end may send anything: its bytes are not checked */
+	void (*in_pull)(struct sock *k); /* what else happens inside pull(); NULL: nothing */
 	/* what has happened */
 	unsigned n_hello, n_auth, n_answer, n_challenge, n_auth_ok, n_bind, n_bind_ok, n_bind_fail;
 	unsigned n_unbind, n_goaway, n_wake;

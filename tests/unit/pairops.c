@@ -260,11 +260,13 @@ over(const struct end *e)
 	return e->m.state >= SESSION_DETACHED;
 }
 
-/* An honest peer is never accused, unless it has gone silent. */
+/* An honest peer is never accused, unless it has gone without a word. */
 static void
 check_verdict(struct end *e)
 {
-	if (e->closed && !e->untrusted && pair_peer(e)->m.state != SESSION_DETACHED)
+	const struct end *peer = pair_peer(e);
+
+	if (e->closed && !e->untrusted && (peer->closed || !over(peer)))
 		must(e->code == CODE_REPLACED || e->code == CODE_SHUTDOWN ||
 			e->code == CODE_LEAVING || e->code == CODE_TIMEOUT);
 }

@@ -595,6 +595,103 @@ test_fail(void)
 	pair_fini(&p);
 }
 
+/* Answers of helper threads and sockets come when they come; a session that has ended ignores them. */
+static void
+late_words(struct pair *p, struct sock *k, struct sock *far)
+{
+	struct msg_bind bind = {.tunnel = 2, .route = text_of("port"), .name = text_of("web")};
+	struct msg_auth auth = {text_of("token"), text_of("web1"), text_of("")};
+
+	mux_send_auth(&p->agent.m, &auth);
+	mux_send_answer(&p->agent.m, text_of("x"));
+	mux_send_bind(&p->agent.m, &bind);
+	mux_send_unbind(&p->agent.m, 1, CODE_NONE, NULL);
+	mux_send_bind_ok(&p->server.m, 2, "x");
+	mux_send_bind_fail(&p->server.m, 2, CODE_NONE, "x");
+	mux_drain(&p->server.m, CODE_SHUTDOWN, 0, NULL);
+	mux_drain(&p->agent.m, CODE_LEAVING, 0, NULL);
+	mux_fail(&p->server.m, CODE_INTERNAL, NULL);
+	mux_detach(&p->agent.m);
+	mux_detach(&p->server.m);
+	mux_open_ok(far->st);
+	mux_ready(far->st);
+	mux_consumed(k->st, 1);
+	mux_reset(k->st, CODE_NONE, NULL);
+	mux_reset(far->st, CODE_NONE, NULL);
+	mux_tick(&p->server.m, mono_add_ms(p->now, 3600000));
+	mux_tick(&p->agent.m, mono_add_ms(p->now, 3600000));
+	ok(mux_deadline(&p->server.m).ns == MONO_NEVER.ns, "no time is waited for");
+}
+
+static void
+test_late_words(void)
+{
+	struct pair p;
+	struct sock *k;
+
+	pair_init(&p, NULL, NULL);
+	pair_login(&p);
+	p.agent.hold_open = p.server.hold_data = true;
+	k = pair_open(&p);
+	pair_pump(&p);
+	sock_answer(sock_peer(k));
+	sock_send(sock_peer(k), 10);
+	pair_pump(&p);
+	mux_fail(&p.server.m, CODE_REPLACED, "a newer login");
+	pair_pump(&p);
+	late_words(&p, k, sock_peer(k));
+	ok(!mux_wants_output(&p.server.m) && !mux_wants_output(&p.agent.m), "a closed session is mute");
+	is_int(p.server.m.state, SESSION_CLOSED, "and stays closed");
+	pair_fini(&p);
+
+	k = begin_stream(&p);
+	mux_detach(&p.server.m);
+	mux_detach(&p.agent.m);
+	sock_peer(k)->got = 1;
+	k->st->rx_got = 1;
+	late_words(&p, k, sock_peer(k));
+	ok(!mux_wants_output(&p.server.m) && !mux_wants_output(&p.agent.m), "and so is a detached one");
+	k->st->rx_got = k->st->rx_used = 0;
+	pair_fini(&p);
+}
+
+static void
+reset_in_pull(struct sock *k)
+{
+	sock_abort(k, CODE_INTERNAL);
+}
+
+static void
+fail_in_pull(struct sock *k)
+{
+	mux_fail(&k->e->m, CODE_OVERLOAD, "out of memory");
+}
+
+static void
+test_end_in_pull(void)
+{
+	struct pair p;
+	struct sock *k = begin_stream(&p), *other = pair_open(&p);
+	struct seen s;
+
+	sock_send(k, 1000);
+	p.server.in_pull = reset_in_pull;
+	end_look(&p.server, &s);
+	is_str(s.order, "OPEN RESET", "pull() may reset its stream: its bytes are not sent");
+	end_check(&p.server);
+	pair_fini(&p);
+
+	k = begin_stream(&p);
+	other = pair_open(&p);
+	sock_send(k, 1000);
+	sock_send(other, 1000);
+	p.server.in_pull = fail_in_pull;
+	end_look(&p.server, &s);
+	is_str(s.order, "OPEN GOAWAY", "or end the session: nobody else is asked");
+	ok(other->pulled == 0 && k->reset && other->reset, "and all are told");
+	pair_fini(&p);
+}
+
 static void
 test_detach(void)
 {
@@ -640,6 +737,8 @@ main(void)
 	test_drain(false);
 	test_drain_refuses_bind();
 	test_fail();
+	test_late_words();
+	test_end_in_pull();
 	test_detach();
 	return done_testing();
 }

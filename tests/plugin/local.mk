@@ -141,3 +141,6 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_token_login_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_token_login_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_token_login_LDADD = $(unit_libs)
+
+TESTS += %D%/options.sh
+EXTRA_DIST += %D%/options.sh

@@ -117,6 +117,16 @@ req_drop(struct adit_auth_req *req)
 	worker_unref(w);
 }
 
+/* A helper or a plugin's thread has outlived the worker, and so the server: there is no way back to the
+ * main thread. The configuration is kept for good, because the plugin's instance must not be destroyed
+ * while one of its calls returns. */
+static void
+req_drop_behind(struct adit_auth_req *req)
+{
+	req->conf = NULL;
+	req_drop(req);
+}
+
 static void
 req_say(struct adit_auth_req *req, const char *what)
 {
@@ -193,10 +203,22 @@ on_cancel_work(struct job *job)
 		req->module->auth.cancel(req->module->inst, NULL, req);
 }
 
+/* A late job may be on its helper, which then is another thread than the worker's. */
+static bool
+left_behind(const struct job *job)
+{
+	return job->late && !pthread_equal(job->w->thread, pthread_self());
+}
+
 static void
 on_cancel_done(struct job *job)
 {
-	req_drop(container_of(job, struct adit_auth_req, cancel_job));
+	struct adit_auth_req *req = container_of(job, struct adit_auth_req, cancel_job);
+
+	if (left_behind(job))
+		req_drop_behind(req);
+	else
+		req_drop(req);
 }
 
 /* Nobody waits for the late answer any more: lets the plugin know. */
@@ -272,8 +294,12 @@ on_check_done(struct job *job)
 		settle(req, req->verdict);
 		return;
 	}
-	/* The worker has stopped, so the session has cancelled, and this may be the helper. */
-	if (checked(req, req->verdict) != ADIT_LATER)
+	/* The worker has stopped, so the session has cancelled. */
+	if (checked(req, req->verdict) == ADIT_LATER)
+		return;
+	if (left_behind(job))
+		req_drop_behind(req);
+	else
 		req_drop(req);
 }
 
@@ -438,12 +464,8 @@ answer_post(struct adit_auth_req *req)
 	struct worker *w = req->w;
 
 	worker_ref(w);
-	if (worker_post(w, &req->late) < 0) {
-		/* The server is gone. Its configuration is kept for good: this is a thread of the
-		 * plugin, whose instance must not be destroyed under it. */
-		req->conf = NULL;
-		req_drop(req);
-	}
+	if (worker_post(w, &req->late) < 0)
+		req_drop_behind(req);
 	worker_unref(w);
 }
 

@@ -85,7 +85,7 @@ void auth_answer(struct adit_auth_req *req, const void *data, size_t len);
 void auth_cancel(struct adit_auth_req *req);
 
 /* How references to the configuration go back to the main thread; set once before workers start. It
- * is called on w's thread, or, when w has stopped, on a helper thread: it may only post. */
+ * is called on w's thread. An answer that comes when w has stopped keeps its reference for ever. */
 void auth_set_release(void (*release)(struct worker *w, struct server_conf *conf));
 
 /* adit_auth_finish(): any thread. A second answer is logged and ignored, even to a login that is

@@ -33,13 +33,22 @@ backoff_ms(unsigned attempt)
 }
 
 static void
+on_farewell(struct turn_end *t)
+{
+	struct agent_worker *aw = container_of(t, struct agent_worker, farewell);
+
+	agent_say(aw->a, &aw->last);
+}
+
+/* The last event comes behind the session's streams, which wait for their end of the turn: whoever gets
+ * it reads totals that do not change any more. */
+static void
 stopped(struct agent_worker *aw, uint16_t code, const char *text, bool fatal)
 {
-	struct agent_event ev = {.kind = AGENT_STOPPED, .code = code, .fatal = fatal};
-
 	aw->state = LINK_STOPPED;
-	snprintf(ev.text, sizeof(ev.text), "%s", text);
-	agent_say(aw->a, &ev);
+	aw->last = (struct agent_event){.kind = AGENT_STOPPED, .code = code, .fatal = fatal};
+	snprintf(aw->last.text, sizeof(aw->last.text), "%s", text);
+	worker_reap(aw->w, &aw->farewell);
 }
 
 /* Codes that another attempt would meet again. */
@@ -48,7 +57,7 @@ is_final(const struct agent_worker *aw, uint16_t code)
 {
 	if (code == CODE_REPLACED)
 		return true; /* coming back would push the other one out again, and so on */
-	if (aw->was_in)
+	if (aw->was_up)
 		return false;
 	return code == CODE_AUTH_FAILED || code == CODE_VERSION || code == CODE_NOT_PERMITTED ||
 		code == CODE_BAD_REQUEST || code == CODE_NO_SUCH_ROUTE || code == CODE_IN_USE ||
@@ -260,11 +269,15 @@ agent_worker_init(struct worker *w, void *arg)
 	aw->a = a;
 	aw->w = w;
 	aw->conf = a->conf;
+	aw->had = xcalloc(MAX(a->conf->n_tunnels, 1), sizeof(*aw->had));
 	list_init(&aw->streams.flushing);
+	list_init(&aw->farewell.node);
+	aw->farewell.run = on_farewell;
 	sock_init_closed(&aw->dial, w, &dial_ops);
 	timer_init(&aw->timer, w, "agent timer", on_timer);
 	w->app = aw;
 	if (modules_worker_init(&a->conf->modules, w->index) < 0) {
+		free(aw->had);
 		free(aw);
 		return -EINVAL;
 	}
@@ -281,6 +294,7 @@ on_last(struct mbox_msg *msg, bool late)
 
 	(void)late;
 	modules_worker_fini(&aw->conf->modules, m->w->index);
+	free(aw->had);
 	free(aw);
 	free(m);
 }

@@ -44,9 +44,12 @@ struct agent_worker {
 	struct sock dial;
 	struct timer timer; /* for one address, then until the next attempt */
 	unsigned attempt;   /* since the last session that lasted */
-	bool was_in;        /* logged in at least once */
+	bool was_up;        /* a tunnel has been up, so what refuses us now may pass */
+	uint16_t *had;      /* for each tunnel: its public port at last, or 0 */
 	bool stopping;
 	struct agent_session *session;
+	struct turn_end farewell; /* says last when everything else is over */
+	struct agent_event last;
 };
 
 enum tunnel_state { TUNNEL_ASKED, TUNNEL_UP, TUNNEL_GONE };

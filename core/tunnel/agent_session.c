@@ -39,10 +39,24 @@ tunnel_of(const struct agent_session *as, uint32_t id)
 
 /* ---- Login --------------------------------------------------------------------------------------- */
 
+/* A server that was started anew has forgotten which port was whose; we say it, so that the port comes
+ * back to us whoever is first. */
+static void
+add_had(struct msg_bind *b, uint16_t port, char *buf, size_t cap)
+{
+	if (port == 0 || b->n_params > 0 || strcmp(b->route.p, "port") != 0)
+		return;
+	snprintf(buf, cap, "%u", port);
+	b->param[0].key = text_of("had");
+	b->param[0].value = text_of(buf);
+	b->n_params = 1;
+}
+
 static void
 send_binds(struct agent_session *as)
 {
 	const struct agent_conf *conf = as->aw->conf;
+	char had[8];
 
 	for (size_t i = 0; i < conf->n_tunnels; i++) {
 		const struct tunnel_conf *t = &conf->tunnels[i];
@@ -54,6 +68,7 @@ send_binds(struct agent_session *as)
 			b.param[k].value = text_of(t->param_value[k]);
 			b.n_params++;
 		}
+		add_had(&b, as->aw->had[i], had, sizeof(had));
 		mux_send_bind(&as->base.mux, &b);
 	}
 }
@@ -66,7 +81,6 @@ confirmed(struct agent_session *as)
 
 	as->logged_in = true;
 	as->since = as->base.w->now;
-	as->aw->was_in = true;
 	snprintf(ev.text, sizeof(ev.text), "%s", as->account);
 	pthread_mutex_lock(&a->lock);
 	a->totals.connects++;
@@ -152,6 +166,16 @@ public_address(const struct agent_session *as, struct text address, char *buf, s
 			conf->server_host, v6 ? "]" : "", port);
 }
 
+static uint16_t
+port_of(struct text address)
+{
+	char text[300], host[HOST_MAX + 1];
+	const char *rest = strstr(text_copy(text, sizeof(text), address), "://");
+	uint16_t port;
+
+	return rest != NULL && hostport_parse(rest + 3, 0, host, &port) == 0 ? port : 0;
+}
+
 /* All are answered and none is up: there is no use in staying, but for streams that go on
  * (protocol.md section 4). What the user hears of it is the last refusal. */
 static void
@@ -177,6 +201,8 @@ on_bind_ok(struct mux *m, const struct msg_bind_ok *ok)
 	as->tunnel[ok->tunnel - 1] = TUNNEL_UP;
 	as->n_up++;
 	as->n_answered++;
+	as->aw->was_up = true;
+	as->aw->had[ok->tunnel - 1] = port_of(ok->address);
 	public_address(as, ok->address, ev.text, sizeof(ev.text));
 	agent_say(as->aw->a, &ev);
 }

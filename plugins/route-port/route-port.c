@@ -32,7 +32,7 @@ struct route {
 	struct ports range;
 };
 
-/* ---- Sets of ports ----------------------------------------------------------------------------- */
+/* ---- Sets of ports --------------------------------------------------------------------------- */
 
 /* Reads 1 to 5 digits, a port from 1 to 65535; returns what follows, or NULL. */
 static const char *
@@ -114,7 +114,7 @@ ports_nth(const struct ports *p, int64_t nth)
 	return 0;
 }
 
-/* ---- Instances --------------------------------------------------------------------------------- */
+/* ---- Instances ------------------------------------------------------------------------------- */
 
 static void
 route_destroy(void *inst)
@@ -186,7 +186,7 @@ route_create(const struct adit_conf *conf, void **inst_r)
 	return 0;
 }
 
-/* ---- Claims ------------------------------------------------------------------------------------ */
+/* ---- Claims ---------------------------------------------------------------------------------- */
 
 /* What this agent may have. */
 struct rights {
@@ -215,7 +215,7 @@ check_params(struct adit_claim *claim)
 	const char *key;
 
 	for (size_t i = 0; (key = adit_claim_param_name(claim, i)) != NULL; i++)
-		if (strcmp(key, "port") != 0)
+		if (strcmp(key, "port") != 0 && strcmp(key, "had") != 0)
 			return adit_claim_refuse(claim, ADIT_REFUSE_BAD_REQUEST,
 				"the route \"port\" knows no parameter \"%.64s\", only \"port\"",
 				key);
@@ -252,11 +252,25 @@ claim_asked(const struct rights *right, struct adit_claim *claim, const char *as
 	return offer(right->r, claim, port);
 }
 
-/* The port that is reserved first, then all others in order, each once. */
+/* What the server remembers, or else what the agent does: the server may have been started anew. Not a
+ * claim to anything: a port that is another's stays the other's. */
+static uint32_t
+port_before(struct adit_claim *claim)
+{
+	uint32_t port = adit_claim_reserved(claim);
+	const char *had = adit_claim_param(claim, "had"), *end;
+
+	if (port != 0 || had == NULL)
+		return port;
+	end = port_read(had, &port);
+	return end != NULL && *end == '\0' ? port : 0;
+}
+
+/* The port that it had before first, then all others in order, each once. */
 static int
 claim_any(const struct rights *right, struct adit_claim *claim, uint32_t attempt)
 {
-	uint32_t reserved = adit_claim_reserved(claim), port;
+	uint32_t reserved = port_before(claim), port;
 	int64_t kept = ports_index(&right->ports, reserved), nth = attempt;
 
 	if (reserved != 0 && kept >= 0) {
@@ -286,7 +300,7 @@ route_claim(const void *inst, void *worker, struct adit_claim *claim, uint32_t a
 	return claim_any(&right, claim, attempt);
 }
 
-/* ---- The plugin -------------------------------------------------------------------------------- */
+/* ---- The plugin ------------------------------------------------------------------------------ */
 
 static const struct adit_option options[] = {
 	{

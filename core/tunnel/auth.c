@@ -117,9 +117,9 @@ req_drop(struct adit_auth_req *req)
 	worker_unref(w);
 }
 
-/* A helper or a plugin's thread has outlived the worker, and so the server: there is no way back to the
- * main thread. The configuration is kept for good, because the plugin's instance must not be destroyed
- * while one of its calls returns. */
+/* A helper or a plugin's thread has outlived the worker, and so the server: there is no way back to
+ * the main thread. The configuration is kept for good, because the plugin's instance must not be
+ * destroyed while one of its calls returns. */
 static void
 req_drop_behind(struct adit_auth_req *req)
 {

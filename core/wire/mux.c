@@ -124,7 +124,7 @@ mux_end(struct mux *m, uint16_t code, const char *text, bool local, uint32_t ret
 {
 	mux_move(m, SESSION_CLOSED);
 	abort_streams(m, code, text);
-	m->ops->closed(m, code, text, local, retry_ms);
+	m->ops->closed(m, code, text != NULL ? text : "", local, retry_ms);
 }
 
 static void

@@ -393,7 +393,7 @@ on_closed(struct mux *m, uint16_t code, const char *text, bool local, uint32_t r
 {
 	struct end *e = end_of(m);
 
-	must(!e->closed && m->state == SESSION_CLOSED);
+	must(!e->closed && m->state == SESSION_CLOSED && text != NULL);
 	e->closed = true;
 	e->local = local;
 	e->code = code;

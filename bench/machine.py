@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the Adit authors
+"""Where and with what something was measured: figures mean nothing without it."""
+
+import os
+import platform
+import re
+import subprocess
+import time
+
+VERSIONS = {                            # how a program is asked for its version
+    "haproxy": ["haproxy", "-v"], "nginx": ["nginx", "-v"], "socat": ["socat", "-V"],
+    "ssh": ["ssh", "-V"], "stunnel": ["stunnel", "-version"],
+}
+
+
+def first_match(path, pattern):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            m = re.search(pattern, f.read(), re.M)
+    except OSError:
+        return ""
+    return m.group(1).strip() if m else ""
+
+
+def said(argv, **options):
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False, timeout=10, **options)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout + done.stderr
+
+
+def version(name, find):
+    """The first thing that looks like a version in what a program says about itself."""
+    argv = VERSIONS.get(name)
+    path = find(argv[0]) if argv else None
+    m = re.search(r"\d+\.\d+[\w.+-]*", said([path] + argv[1:])) if path else None
+    return m.group(0) if m else ""
+
+
+def describe(source, build, find, peers):
+    """What stands at the head of a report, as a dictionary of texts."""
+    makefile = os.path.join(build, "Makefile") if build else ""
+    commit = said(["git", "-C", source, "log", "-1", "--format=%h"]).strip()
+    changed = said(["git", "-C", source, "status", "--porcelain", "core", "plugins", "include"])
+    out = {
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "kernel": platform.release(),
+        "processor": "%d x %s" % (os.cpu_count() or 0, first_match(
+            "/proc/cpuinfo", r"^model name\s*:\s*(.*)$") or platform.machine()),
+        "congestion control": first_match("/proc/sys/net/ipv4/tcp_congestion_control", r"(\S+)"),
+        "load at the start": "%.2f" % os.getloadavg()[0],
+        "adit": (commit or "unknown") + (", with changes" if changed.strip() else ""),
+    }
+    for key, name in (("CFLAGS", "CFLAGS"), ("SAN_CFLAGS", "sanitizers"),
+                      ("HARDEN_CFLAGS", "hardening")):
+        value = first_match(makefile, r"^%s[ \t]*=[ \t]*(.*)$" % key)
+        if value or key == "CFLAGS":
+            out[name] = value
+    names = {p.name.split("-")[0] for p in peers}
+    for name in sorted(names & set(VERSIONS)):
+        out[name] = version(name, find)
+    return out
+
+
+def lines(about):
+    width = max(map(len, about))
+    out = ["%s  %s" % (k.ljust(width), v) for k, v in about.items()]
+    if float(about["load at the start"]) > 0.3:
+        out.append("The machine was not idle: the figures are only a hint.")
+    if about.get("sanitizers"):
+        out.append("A build with sanitizers: its figures say nothing about Adit's speed.")
+    return out

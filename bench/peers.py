@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the Adit authors
+"""What is compared: each peer carries connections from a port to the target's port over two hops,
+as a tunnel does, with one thread for each program and its usual buffers.
+
+A peer's start function gets a Middle and the target's port and returns the port for clients.
+"""
+
+import collections
+import getpass
+import shutil
+import subprocess
+
+from middle import Failed
+
+MANY = 24000                            # connections, both ends counted
+PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# tools: programs that must be installed; per: what it keeps for each connection, when that is a
+# process or a thread of its own and thousands of them are not tried.
+Peer = collections.namedtuple("Peer", "name tools start about per", defaults=("",))
+
+
+def tool(name):
+    return shutil.which(name, path=PLACES)
+
+
+def run(argv, m):
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=m.env,
+                          check=False, timeout=30)
+    if done.returncode:
+        raise Failed("%s: %s" % (argv[0], (done.stderr or done.stdout).strip()))
+    return done.stdout
+
+
+def certificate(m):
+    """A file with a new P-256 key and its certificate."""
+    run([tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", m.path("key.pem"),
+         "-out", m.path("cert.pem")], m)
+    with open(m.path("key.pem"), encoding="ascii") as k, \
+            open(m.path("cert.pem"), encoding="ascii") as c:
+        return m.write("both.pem", c.read() + k.read())
+
+
+def direct(_m, target):
+    return target
+
+
+# ---- Adit ----------------------------------------------------------------------------------------
+
+SERVER = """workers = 1;
+limits = { streams_per_session = 20000; opening_per_session = 1000; };
+"""
+PLUGINS = """transport-tcp = { listen = "127.0.0.1:%(link)d"; };
+auth-token = { file = "tokens"; };
+route-port = { bind = "127.0.0.1"; range = "%(public)d-%(public)d"; };
+"""
+AGENT = """server = "127.0.0.1:%(link)d";
+token_file = "token";
+limits = { streams_per_session = 20000; opening_per_session = 1000; };
+tunnels = ( { name = "bench"; target = "127.0.0.1:%(target)d"; port = %(public)d; } );
+"""
+
+
+def adit(m, target):
+    v = {"link": m.port(), "public": m.port(), "target": target}
+    conf = m.write("aditd.conf", SERVER)
+    m.write("conf.d/plugins.conf", PLUGINS % v)
+    m.write("tokens", "")
+    m.write("token", run([m.adit_run, "aditd", "issue", "-c", conf, "--account", "bench"], m))
+    m.start("aditd", [m.adit_run, "aditd", "-c", conf], v["link"])
+    agent = m.write("adit.conf", AGENT % v)
+    m.start("adit", [m.adit_run, "adit", "run", "-c", agent], v["public"])
+    return v["public"]
+
+
+# ---- two proxies in a row ------------------------------------------------------------------------
+
+HAPROXY = """global
+    nbthread 1
+    maxconn %(many)d
+defaults
+    mode tcp
+    maxconn %(many)d
+    timeout connect 30s
+    timeout client 10m
+    timeout server 10m
+%(options)s
+listen bench
+    bind 127.0.0.1:%(port)d backlog 4096 %(bind)s
+    server next 127.0.0.1:%(next)d %(server)s
+"""
+SPLICE = "    option splice-request\n    option splice-response"
+
+
+def haproxy(options, tls=False):
+    def start(m, target):
+        cert = certificate(m) if tls else ""
+        inner, outer = m.port(), m.port()
+        hops = [("inner", inner, target, "ssl crt %s" % cert if tls else "", ""),
+                ("outer", outer, inner, "", "ssl verify none" if tls else "")]
+        for name, port, following, bind, server in hops:
+            v = {"many": MANY // 2, "options": options, "port": port, "next": following,
+                 "bind": bind, "server": server}
+            conf = m.write(name + ".cfg", HAPROXY % v)
+            m.start(name, [tool("haproxy"), "-db", "-f", conf], port)
+        return outer
+    return start
+
+
+NGINX = """daemon off;
+master_process off;
+pid %(folder)s/%(name)s.pid;
+error_log stderr crit;
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+worker_rlimit_nofile %(many)d;
+events { worker_connections %(many)d; }
+stream {
+    proxy_connect_timeout 30s;
+    server {
+        listen 127.0.0.1:%(port)d backlog=4096 so_keepalive=off;
+        proxy_pass 127.0.0.1:%(next)d;
+    }
+}
+"""
+
+
+def nginx(m, target):
+    for name in ("inner", "outer"):
+        v = {"many": m.files, "folder": m.folder, "name": name, "port": m.port(), "next": target}
+        conf = m.write(name + ".conf", NGINX % v)
+        m.start(name, [tool("nginx"), "-e", "stderr", "-p", m.folder, "-c", conf], v["port"])
+        target = v["port"]
+    return target
+
+
+def socat(m, target):
+    for name in ("inner", "outer"):
+        port = m.port()
+        m.start(name, [tool("socat"), "-b", "65536",
+                       "TCP-LISTEN:%d,bind=127.0.0.1,reuseaddr,fork,backlog=4096,nodelay" % port,
+                       "TCP:127.0.0.1:%d,nodelay" % target], port)
+        target = port
+    return target
+
+
+STUNNEL = """foreground = yes
+debug = 3
+pid =
+socket = l:TCP_NODELAY=1
+socket = r:TCP_NODELAY=1
+ciphersuites = TLS_AES_128_GCM_SHA256
+[bench]
+client = %(client)s
+accept = 127.0.0.1:%(port)d
+connect = 127.0.0.1:%(next)d
+%(cert)s
+"""
+
+
+def stunnel(m, target):
+    cert = certificate(m)
+    for name, client in (("inner", "no"), ("outer", "yes")):
+        v = {"client": client, "port": m.port(), "next": target,
+             "cert": "" if client == "yes" else "cert = %s" % cert}
+        conf = m.write(name + ".conf", STUNNEL % v)
+        m.start(name, [tool("stunnel"), conf], v["port"])
+        target = v["port"]
+    return target
+
+
+# ---- ssh -R --------------------------------------------------------------------------------------
+
+SSHD = """ListenAddress 127.0.0.1:%(port)d
+HostKey %(folder)s/hostkey
+AuthorizedKeysFile %(folder)s/userkey.pub
+PidFile none
+UsePAM no
+StrictModes no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+AllowTcpForwarding remote
+LogLevel ERROR
+"""
+
+
+def ssh(m, target):
+    v = {"port": m.port(), "folder": m.folder}
+    public = m.port()
+    for key in ("hostkey", "userkey"):
+        run([tool("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", m.path(key)], m)
+    conf = m.write("sshd.conf", SSHD % v)
+    m.start("sshd", [tool("sshd"), "-D", "-e", "-f", conf], v["port"])
+    m.start("ssh", [tool("ssh"), "-F", "none", "-N", "-c", "aes128-gcm@openssh.com",
+                    "-i", m.path("userkey"), "-p", str(v["port"]),
+                    "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+                    "-o", "ExitOnForwardFailure=yes", "-o", "BatchMode=yes",
+                    "-R", "127.0.0.1:%d:127.0.0.1:%d" % (public, target),
+                    "%s@127.0.0.1" % getpass.getuser()], public)
+    return public
+
+
+PEERS = [
+    Peer("direct", (), direct, "nothing between"),
+    Peer("adit", (), adit, "aditd and adit of this build, bare TCP, one worker"),
+    Peer("haproxy-splice", ("haproxy",), haproxy(SPLICE), "two haproxys, the kernel moves the bytes"),
+    Peer("haproxy-copy", ("haproxy",), haproxy(""), "two haproxys, 16 KiB buffers"),
+    Peer("haproxy-tls", ("haproxy", "openssl"), haproxy("", tls=True),
+         "two haproxys with TLS between"),
+    Peer("nginx", ("nginx",), nginx, "two nginxs, stream module, 16 KiB buffers"),
+    Peer("socat", ("socat",), socat, "two socats, 64 KiB buffers", "process"),
+    Peer("ssh", ("ssh", "sshd", "ssh-keygen"), ssh, "ssh -R, aes128-gcm@openssh.com"),
+    Peer("stunnel", ("stunnel", "openssl"), stunnel, "two stunnels, TLS_AES_128_GCM_SHA256",
+         "thread"),
+]
+
+
+def missing(peer, adit_run):
+    """Why a peer cannot be measured here; an empty string when it can."""
+    gone = [t for t in peer.tools if not tool(t)]
+    if gone:
+        return "not installed: " + ", ".join(gone)
+    if peer.name == "adit" and not adit_run:
+        return "not built: make it, or say --build"
+    return ""

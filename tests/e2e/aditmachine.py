@@ -25,6 +25,7 @@ class Stream:
         self.sent = self.received = 0
         self.taken = self.given = 0     # CREDIT received, CREDIT sent
         self.over = False
+        self.blocked = self.credits = 0     # BLOCKED received, CREDIT sent
         self.data = bytearray()         # received and not yet consumed by the test
         self.client = None
 
@@ -60,6 +61,7 @@ class Machine:
         self.acked_in = 0               # the highest ACK received
         self.acked_out = 0              # the highest ACK sent
         self.session_taken = self.session_given = 0
+        self.blocked = self.credits = 0 # as in Stream, of all; a stream that is over gives, too
         self.pings = []                 # (token, position behind it) that were sent
         self.glitches = 0
         self.goaway = None              # the peer's
@@ -218,6 +220,8 @@ class Machine:
 
     def _apply(self, f, incoming):
         name = f.name
+        if name == "CREDIT" and not incoming:
+            self.credits += 1
         if name in LOGIN:
             self._apply_login(f, incoming)
         elif name in ("OPEN", "OPEN_OK", "OPEN_FAIL", "DATA", "FIN", "RESET") or f.sid:
@@ -315,10 +319,13 @@ class Machine:
                 st.taken += f["bytes"]
             else:
                 st.given += f["bytes"]
+                st.credits += 1
         elif name == "FIN":
             setattr(st, end, "fin")
         elif name in ("RESET", "OPEN_FAIL"):
             if name == "OPEN_FAIL":
                 st.answered = "fail"
             setattr(st, end, "reset")
-        st.over = bool(st.my_end and st.peer_end)
+        if st.my_end and st.peer_end and not st.over:
+            st.over = True
+            self.credits += 1

@@ -186,9 +186,12 @@ class Peer:
     def _strict(self, f):
         """What the text demands of a good peer beyond the legal."""
         if f.name == "BLOCKED":
-            st = self.m.streams.get(f.sid)
-            if f["position"] != (st.received if st else 0):
+            of = self.m.streams[f.sid] if f.sid else self.m
+            if f["position"] != (of.received if f.sid else 0):
                 raise Illegal("position", detail=repr(f))
+            of.blocked += 1
+            if of.blocked > of.credits + 1:
+                raise Illegal("blocked", detail="again, and no credit came between")
 
     def _react(self, f, verdict):
         if verdict != "ok" or self.m.state not in OPEN_STATES:

@@ -15,17 +15,21 @@ import aditwire as wire
 import peertables as tables
 from aditsession import AgentPeer, Closed
 from aditwire import CODES, SERVER, Token
-from harness import ended_by_reset, need, read_exactly, read_to_end, reset
+from harness import ended_by_reset, free_ports, need, read_exactly, read_to_end, reset
 from peerworld import World
 
 pytestmark = need("aditd")
 
-PORTS = 700                             # those of a session that is gone are free a second later
-
 
 @pytest.fixture(scope="module")
 def server(shared):
-    return shared.server(ports=PORTS, limits={"reserve_for": "0"})
+    # Hundreds of ports, because those of a session that is gone are free a second later; in rows,
+    # because so many in one are hard to get.
+    rows = ["%d-%d" % (first, first + 49) for first in (free_ports(50) for _ in range(15))]
+    p = shared.server(limits={"reserve_for": "0"},
+                      plugins={"route-port": {"bind": "127.0.0.1", "range": ",".join(rows)}})
+    p.rows = [tuple(map(int, row.split("-"))) for row in rows]
+    return p
 
 
 @pytest.fixture
@@ -130,13 +134,13 @@ def test_newer_login_takes_over(w):
 
 def test_bind_says_a_public_address(w):
     p = w.bound()
-    first = w.server.ports
-    assert p.address.startswith("tcp://127.0.0.1:") and first <= p.port < first + PORTS
+    assert p.address.startswith("tcp://127.0.0.1:")
+    assert any(first <= p.port <= last for first, last in w.server.rows)
 
 
 def test_bind_of_the_port_asked_for(w):
     p = w.login()
-    want = w.server.ports + 150
+    want = w.server.rows[-1][1]
     assert p.bind(port=want) == "tcp://127.0.0.1:%d" % want
     q = w.login()
     q.send("BIND", tunnel=1, route="port", name="t", params=[("port", str(want))])
@@ -183,6 +187,14 @@ def test_unbind_frees_the_port_and_keeps_the_stream(w):
     p.send_data(st.sid, b"so am I")
     assert read_exactly(c, 7) == b"so am I"
     p.bind(tunnel=2, name="t2")
+
+
+def test_unbind_of_an_unknown_tunnel(w):
+    p = w.bound()
+    for tunnel in (0, 2, 0xFFFFFFFF):
+        p.send("UNBIND", tunnel=tunnel)
+    p.ping()
+    w.stream(p)
 
 
 # Streams.

@@ -3,6 +3,7 @@
 """The real aditd against a Python agent that wants too much: credit, numbering, limits, silence."""
 
 import os
+import threading
 import time
 
 import pytest
@@ -18,6 +19,7 @@ pytestmark = need("aditd")
 SMALL = {"stream_window": "64KiB", "stream_window_max": "64KiB", "session_window": "64KiB",
          "reserve_for": "0", "tunnels_per_session": 3}
 QUICK = {"handshake_timeout": "500ms", "ping_interval": "200ms", "dead_after": "1s",
+         "open_timeout": "100ms", "unauthenticated_per_source": 5, "max_frame": "16KiB",
          "reserve_for": "0"}
 
 
@@ -40,18 +42,35 @@ def w(shared, small):
 LONG = os.environ.get("ADIT_QUICK") != "1"
 
 
+class Unanswered(threading.Thread):
+    """A link with a RESET that is never answered, for as long as the server bears it."""
+
+    def __init__(self, world):
+        super().__init__(daemon=True)
+        self.p = world.bound(auto_answer=False)
+        c, st = world.stream(self.p)
+        reset(c)
+        self.p.until(lambda: st.peer_end, "RESET")
+        self.took = self.error = None
+        self.start()
+
+    def run(self):
+        began = time.monotonic()
+        try:
+            while True:
+                f = self.p.recv(60, "end of the link")
+                if f.name == "PING":
+                    self.p.send("ACK", received=self.p.m.in_seq)
+                    self.p.send("PONG", token=f["token"])
+        except Exception as e:          # pylint: disable=broad-except
+            self.error, self.took = e, time.monotonic() - began
+
+
 @pytest.fixture(scope="module", autouse=True)
 def unanswered(shared, small):
-    """A link with a RESET that is never answered: the 30 seconds begin with the first test."""
+    """The 30 seconds begin with the first test."""
     with World(shared, small) as world:
-        if not LONG:
-            yield None
-            return
-        p = world.bound(auto_answer=False)
-        c, st = world.stream(p)
-        reset(c)
-        p.until(lambda: st.peer_end, "RESET")
-        yield p, time.monotonic()
+        yield Unanswered(world) if LONG else None
 
 
 @pytest.fixture
@@ -181,6 +200,27 @@ def test_data_after_their_reset_counts(w):
     p.expect_close("flow")
 
 
+def test_longer_frame_than_the_server_takes(q):
+    p = q.bound()
+    _, st = q.stream(p)
+    assert p.m.peer_hello["max_frame"] == 16384
+    p.send("DATA", st.sid, bytes=bytes(16384))
+    p.ping()
+    p.send_raw(wire.raw_frame("DATA", st.sid, bytes(16385)))
+    p.expect_close("protocol")
+
+
+def test_blocked_at_a_wrong_position(w):
+    p = w.bound()
+    _, st = w.stream(p)
+    p.send_data(st.sid, b"five!")
+    p.send("BLOCKED", st.sid, position=5)
+    p.send("BLOCKED", 0, position=77)   # ignored
+    p.ping()
+    p.send_raw(wire.frame("BLOCKED", st.sid, position=6))
+    p.expect_close("protocol")
+
+
 # Numbering.
 
 def test_ack_of_what_was_never_sent(w):
@@ -223,11 +263,11 @@ def test_ping_flood(w):
 
 def test_glitches(w):
     p = w.login()
-    for _ in range(45):
+    for _ in range(50):
         p.send_unknown(0x55)
         p.send("PONG", token=1 << 40)
     p.ping()
-    p.send_raw(wire.raw_frame(0x55) * 20)
+    p.send_unknown(0x55)                # the 101st
     assert p.expect_close("limit")["text"], "the text names the limit"
 
 
@@ -268,6 +308,26 @@ def test_slow_hello_does_not_help(q):
     assert code_of(e.value.goaway) == "timeout", p.story()
 
 
+def test_too_many_links_log_in(q):
+    waiting = [q.link() for _ in range(5)]
+    for p in waiting:
+        p.start()
+    p = q.link()
+    p.expect_close("busy")
+    p = waiting.pop()
+    p.auth(q.token, "peer%d" % q.number())
+    p.expect("AUTH_OK")                 # its place is free again
+    q.login()
+
+
+def test_open_is_never_answered(q):
+    p = q.bound()
+    c, st = q.stream(p, answer=False)
+    assert p.wait_for("RESET", st.sid)["code"] == CODES["timeout"]
+    assert ended_by_reset(c)
+    p.ping()
+
+
 def test_silence_after_login(q):
     p = q.login(auto_answer=False)
     p.expect("PING", timeout=5)
@@ -284,14 +344,7 @@ def test_answering_pings_is_enough(q):
 @pytest.mark.skipif(not LONG, reason="30 seconds")
 def test_reset_that_is_never_answered(unanswered):
     """Runs last, so that little is left to wait for."""
-    p, start = unanswered
-    end = start + 45
-    try:
-        while True:
-            f = p.recv(end - time.monotonic(), "end of the link")
-            if f.name == "PING":
-                p.send("ACK", received=p.m.in_seq)
-                p.send("PONG", token=f["token"])
-    except Closed as e:
-        assert code_of(e.goaway) == "protocol", p.story()
-    assert 25 < time.monotonic() - start < 45
+    unanswered.join(60)
+    assert isinstance(unanswered.error, Closed), unanswered.error
+    assert code_of(unanswered.error.goaway) == "protocol", unanswered.p.story()
+    assert 29 < unanswered.took < 45

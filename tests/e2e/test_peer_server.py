@@ -212,6 +212,16 @@ def test_reset_while_the_target_is_dialled(w):
     p.ping()
 
 
+def test_target_never_answers(w):
+    conf = {"tunnels": [{"name": "t", "target": "127.0.0.1:%d" % w.stalled_target()}],
+            "limits": {"open_timeout": "200ms"}}
+    p = w.bound(conf=conf)
+    st = p.open(tunnel=p.tunnel, data=b"lost")
+    p.expect("OPEN_FAIL", st.sid, code="connect_timeout")
+    p.ping()
+    assert st.over
+
+
 def test_no_such_tunnel(w):
     p = w.bound()
     st = p.open(tunnel=p.tunnel + 77)
@@ -272,6 +282,24 @@ def test_draining_server(w):
     assert st.over and crossed.over
     p.close()
     w.adit.wait()
+
+
+@pytest.mark.parametrize("code", ["replaced", "internal", "limit", "not_permitted"])
+def test_goaway_with_an_error_is_the_end(w, code):
+    p = w.bound()
+    t, _ = w.open(p)
+    p.send("GOAWAY", code=CODES[code], text="the test has enough")
+    assert ended_by_reset(t)
+    assert p.expect_close() is None
+    w.adit.wait_for("the test has enough")
+    assert w.adit.wait() != 0
+
+
+def test_unbind_of_an_unknown_tunnel(w):
+    p = w.bound()
+    p.send("UNBIND", tunnel=p.tunnel + 77)
+    p.ping()
+    w.open(p)
 
 
 def test_agent_says_goodbye(w):
@@ -398,6 +426,15 @@ def test_more_than_a_stream_may(w):
     p.expect_close("flow")
 
 
+def test_blocked_at_a_wrong_position(w):
+    p = w.bound()
+    _, st = w.open(p, b"five!")
+    p.send("BLOCKED", st.sid, position=5)
+    p.ping()
+    p.send_raw(wire.frame("BLOCKED", st.sid, position=6))
+    p.expect_close("protocol")
+
+
 def test_ack_of_what_was_never_sent(w):
     p = w.bound()
     p.ping()
@@ -413,11 +450,11 @@ def test_ping_flood(w):
 
 def test_glitches(w):
     p = w.bound()
-    for _ in range(45):
+    for _ in range(50):
         p.send_unknown(0x55)
         p.send("PONG", token=1 << 40)
     p.ping()
-    p.send_raw(wire.raw_frame(0x55) * 20)
+    p.send_unknown(0x55)                # the 101st
     assert p.expect_close("limit")["text"]
 
 

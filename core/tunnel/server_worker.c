@@ -251,10 +251,13 @@ static void
 on_worker_drained(struct mbox_msg *msg, bool late)
 {
 	struct conf_msg *m = container_of(msg, struct conf_msg, msg);
-	struct server *srv = server_worker(m->to)->srv;
+	struct server *srv;
 
-	if (!late && ++srv->workers_drained == srv->n_workers)
-		srv->on_drained(srv->ctx);
+	if (!late) { /* else the workers are gone */
+		srv = server_worker(m->to)->srv;
+		if (++srv->workers_drained == srv->n_workers)
+			srv->on_drained(srv->ctx);
+	}
 	free(m);
 }
 

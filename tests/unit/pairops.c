@@ -10,6 +10,7 @@
 #include "pair.h"
 #include "pairops.h"
 #include "util/compiler.h"
+#include "wire/mux_priv.h"
 
 #define STALE_MS 9000 /* links are emptied at least that often, so that no end seems dead */
 
@@ -214,11 +215,39 @@ op_corrupt(struct run *r)
 	r->p.agent.untrusted = r->p.server.untrusted = true;
 }
 
+/* Both links are empty and nobody has anything to say: then both ends know of the same streams, and
+ * no byte waits whose receiver has consumed all that came. */
+static void
+check_quiet(struct end *e)
+{
+	struct end *other = pair_peer(e);
+
+	must(e->m.n_streams == other->m.n_streams);
+	must(e->m.tx_over == other->m.rx_over);
+	for (size_t i = 0; i < e->n_socks; i++) {
+		struct sock *k = e->socks[i], *far;
+
+		if (k->st == NULL)
+			continue;
+		far = sock_peer(k);
+		must(far != NULL && far->st != NULL);
+		must(k->st->tx_sent == far->st->rx_got && k->st->tx_credit == far->st->rx_credit);
+		if (k->st->answered && k->st->tx_end == END_OPEN && far->got == far->used)
+			must(k->avail == 0 && !k->eof && !k->broken);
+	}
+}
+
 static void
 op_pump(struct run *r)
 {
+	struct end *a = &r->p.agent, *s = &r->p.server;
+
 	pair_pump(&r->p);
 	r->stale_ms = 0;
+	if (a->untrusted || s->untrusted || !mux_alive(&a->m) || !mux_alive(&s->m))
+		return;
+	check_quiet(a);
+	check_quiet(s);
 }
 
 static void (*const operations[])(struct run *r) = {

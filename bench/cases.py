@@ -8,10 +8,9 @@ import select
 import subprocess
 import time
 
-from middle import Failed, Middle
+from middle import RESERVE, Failed, Middle
 
 GIB = 1 << 30
-MIB = 1 << 20
 
 # kind: bulk, ask, fresh, beside or idle; work: bytes in all, seconds or connections, without --quick
 # and with it.
@@ -86,11 +85,17 @@ def arguments(case, amount):
     return args
 
 
-def measure(bench, peer, case):
-    """One peer, one case, once: a dictionary of figures. Failed when anything is not as it should."""
+def amount_of(bench, case):
+    """Bytes, seconds (with a floor, so that there is something to count) or connections."""
     amount = (case.quick if bench.quick else case.work) * bench.scale
     if case.kind == "idle":
-        amount = max(1, min(amount, bench.files // 2 - 100))
+        return max(1, int(min(amount, bench.files // 2 - RESERVE)))
+    return amount if case.kind == "bulk" else max(amount, 0.2)
+
+
+def measure(bench, peer, case):
+    """One peer, one case, once: a dictionary of figures. Failed when anything is not as it should."""
+    amount = amount_of(bench, case)
     load = bench.load
     with Lines([load, "target"], bench.env) as target, Middle(bench.env) as m:
         m.adit_run, m.files = bench.adit_run, bench.files
@@ -100,7 +105,7 @@ def measure(bench, peer, case):
                    bench.env) as client:
             client.line(120)
             if case.kind == "idle":
-                return idle(m, empty, int(amount), 1.0 if bench.quick else 5.0)
+                return idle(m, empty, amount, 1.0 if bench.quick else 5.0)
             before = m.cpu()
             client.go()
             got = json.loads(client.line(300))

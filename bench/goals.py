@@ -61,18 +61,18 @@ def judge(medians):
         ours = medians.get(g.case, {}).get("adit", {}).get(g.figure)
         theirs = better(g.figure, g.peers, medians.get(g.other or g.case, {}))
         more = g.figure in HIGHER
-        what = "%s: %s %s %s %s of %s%s" % (
-            g.case, g.figure, "at least" if more else "at most", g.bound,
-            "times that" if g.bound != 1 else "time that", " or ".join(g.peers),
-            " in " + g.other if g.other else "")
+        what = "%s: %s / %s%s" % (g.case, g.figure, " or ".join(g.peers),
+                                  " in " + g.other if g.other else "")
+        want = "at least" if more else "at most"
         if not ours or not theirs:
             out.append((what, None))
         else:
             ratio = ours / theirs
-            out.append(("%s: %.2f" % (what, ratio),
+            out.append(("%s = %.2f, wanted %s %s" % (what, ratio, want, g.bound),
                         ratio >= g.bound if more else ratio <= g.bound))
     for b in BOUNDS:
         ours = medians.get(b.case, {}).get("adit", {}).get(b.figure, {}).get(b.program)
-        what = "%s: %s at most %d %s" % (b.case, b.program, b.bound, b.unit)
-        out.append((what, None) if ours is None else ("%s: %.0f" % (what, ours), ours <= b.bound))
+        what = "%s: %s, %s" % (b.case, b.program, b.unit)
+        out.append((what, None) if ours is None else
+                   ("%s = %.0f, wanted at most %d" % (what, ours, b.bound), ours <= b.bound))
     return out

@@ -2,9 +2,13 @@
 # Copyright (c) 2026 the Adit authors
 """Where and with what something was measured: figures mean nothing without it."""
 
+import ctypes
+import fcntl
 import os
 import platform
 import re
+import socket
+import struct
 import subprocess
 import time
 
@@ -12,6 +16,24 @@ VERSIONS = {                            # how a program is asked for its version
     "haproxy": ["haproxy", "-v"], "nginx": ["nginx", "-v"], "socat": ["socat", "-V"],
     "ssh": ["ssh", "-V"], "stunnel": ["stunnel", "-version"],
 }
+
+
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS = 0x8914
+IFF_UP = 1
+
+
+def own_network(congestion):
+    """Moves this process and what it starts into a network with nothing but loopback. OSError when
+    that is not allowed or there is no such congestion control."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) < 0:
+        raise OSError(ctypes.get_errno(), "a network of its own: %s" % os.strerror(
+            ctypes.get_errno()))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
+    with open("/proc/sys/net/ipv4/tcp_congestion_control", "w", encoding="ascii") as f:
+        f.write(congestion)
 
 
 def first_match(path, pattern):

@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 
+RESERVE = 600                           # descriptors that are not for connections
 TICK = os.sysconf("SC_CLK_TCK")
 PORTS = range(32000, 32768)             # below those that the kernel gives to clients
 
@@ -168,7 +169,7 @@ class Middle:
 
     def said(self, name):
         with open(self.path(name + ".log"), encoding="utf-8", errors="replace") as f:
-            return " / ".join(f.read().strip().splitlines()[-4:])
+            return " / ".join(f.read().strip().splitlines()[-2:])
 
     def wait_for(self, name, text):
         """Waits until the log of a program has the text."""

@@ -11,9 +11,8 @@ import getpass
 import shutil
 import subprocess
 
-from middle import Failed
+from middle import RESERVE, Failed
 
-MANY = 24000                            # connections, both ends counted
 PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # tools: programs that must be installed; per: what it keeps for each connection, when that is a
@@ -79,6 +78,7 @@ def adit(m, target):
 
 HAPROXY = """global
     nbthread 1
+    maxpipes 200
     maxconn %(many)d
 defaults
     mode tcp
@@ -101,7 +101,7 @@ def haproxy(options, tls=False):
         hops = [("inner", inner, target, "ssl crt %s" % cert if tls else "", ""),
                 ("outer", outer, inner, "", "ssl verify none" if tls else "")]
         for name, port, following, bind, server in hops:
-            v = {"many": MANY // 2, "options": options, "port": port, "next": following,
+            v = {"many": (m.files - RESERVE) // 2, "options": options, "port": port, "next": following,
                  "bind": bind, "server": server}
             conf = m.write(name + ".cfg", HAPROXY % v)
             m.start(name, [tool("haproxy"), "-db", "-f", conf], port)

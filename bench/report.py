@@ -57,7 +57,7 @@ def cells(case, peer, middle, rounds):
         if ratio:
             base = goals.better(figure, goals.AGAINST[case.kind], middle)
             row.append("%.2f" % (value / base) if value and base else "")
-    first = COLUMNS[case.kind][0][0]
+    first = next(c[0] for c in COLUMNS[case.kind] if c[4])
     row.append("%.0f %%" % (100 * spread(rounds, first)) if middle[peer] else "")
     return row
 
@@ -87,23 +87,26 @@ def table(case, peers, middle):
     return lines
 
 
-def verdicts(middle):
-    """The lines about goals; those of which nothing was measured are left out."""
-    words = {True: "met", False: "NOT MET", None: "not measured"}
-    lines = ["Goals"]
-    for what, met in goals.judge(middle):
-        if what.split(":")[0] in middle:
-            lines.append("  %-12s  %s" % (words[met], what))
-    lines += ["  not measured  " + u for u in goals.UNMEASURED]
+def verdicts(middle, whole):
+    """The lines about goals; whole: nothing was left out on purpose."""
+    found = goals.judge(middle)
+    lines = ["  %-7s  %s" % ("met" if met else "NOT MET", what)
+             for what, met in found if met is not None]
+    rest = [what for what, met in found if met is None] if whole else []
+    if lines or rest:
+        lines = ["", "Goals: of %d that were measured, %d are met" % (
+            len(lines), sum(met is True for _, met in found))] + lines
+    if whole:
+        lines += ["  not measured: " + what for what in rest + list(goals.UNMEASURED)]
     return lines
 
 
-def text(about, cases, results, missing):
-    """All of it. about: lines about the machine; missing: reasons by peer."""
+def text(about, cases, results, missing, whole):
+    """All of it. about: lines about the machine; missing: reasons by peer; whole: of verdicts."""
     middle = medians(results)
     lines = list(about)
     lines += ["%s is left out: %s" % pair for pair in missing.items()]
     for case in cases:
         if results.get(case.name):
             lines += [""] + table(case, results[case.name], middle[case.name])
-    return "\n".join(lines + [""] + verdicts(middle)) + "\n"
+    return "\n".join(lines + verdicts(middle, whole)) + "\n"

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the Adit authors
+"""The benchmark runs: not how fast, but that every figure of a report comes from finished work."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from harness import SLOW, need
+
+pytestmark = need("aditd", "adit")
+
+SOURCE = os.environ.get("top_srcdir") or os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                                      "..", "..")
+BUILD = os.environ.get("ADIT_BUILD_DIR") or os.environ.get("top_builddir") or ""
+LOAD = os.path.join(BUILD, "bench", "adit-load")
+
+
+def bench(tmp_path, *args, status=0):
+    """bench/run with very little work; returns (what it printed, what it wrote, its complaints)."""
+    if not os.access(LOAD, os.X_OK):
+        pytest.skip("bench/adit-load is not built")
+    out = tmp_path / "out.json"
+    done = subprocess.run(
+        [os.path.join(SOURCE, "bench", "run"), "--quick", "--rounds", "1", "--scale", "0.01",
+         "--build", BUILD, "--out", str(out), *args],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60 * SLOW)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout, json.loads(out.read_text()) if out.exists() else None, done.stderr
+
+
+def test_bulk_through_adit_and_directly(tmp_path):
+    text, data, _ = bench(tmp_path, "direct", "adit:bulk1")
+    assert set(data["rounds"]) == {"bulk1-up", "bulk1-down"}
+    for case in ("bulk1-up", "bulk1-down"):
+        assert case + ":" in text
+        direct, adit = data["medians"][case]["direct"], data["medians"][case]["adit"]
+        assert direct["rate"] > 0 and direct["cpu"] == 0 and direct["memory"] == 0
+        assert adit["rate"] > 0 and adit["cpu"] > 0 and adit["memory"] > 1 << 20
+
+
+def test_requests_new_connections_and_idle_ones(tmp_path):
+    _, data, _ = bench(tmp_path, "adit", "ask64x1", "connect", "beside", "idle")
+    adit = {case: peers["adit"] for case, peers in data["medians"].items()}
+    assert set(adit) == {"ask64x1", "connect", "beside", "idle"}
+    for case in ("ask64x1", "connect", "beside"):
+        assert 0 < adit[case]["p50"] <= adit[case]["p99"] * 1.02
+    assert adit["connect"]["cpu"] > 0 and adit["beside"]["beside"] > 0
+    assert adit["idle"]["conns"] == 10 and set(adit["idle"]["grown"]) == {"aditd", "adit"}
+
+
+def test_unfinished_work_is_no_figure(tmp_path):
+    """A client whose connection breaks says so and prints no result."""
+    if not os.access(LOAD, os.X_OK):
+        pytest.skip("bench/adit-load is not built")
+    target = subprocess.Popen([LOAD, "target"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True)
+    port = target.stdout.readline().split()[1]
+    client = subprocess.Popen([LOAD, "client", "--to", port, "--times", "1", "--get", str(1 << 50)],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    assert client.stdout.readline() == "ready\n"
+    client.stdin.write("\n")
+    client.stdin.flush()
+    target.stdin.close()
+    assert target.wait(10 * SLOW) == 0
+    out, said = client.communicate(timeout=10 * SLOW)
+    target.stdout.close()
+    assert client.returncode == 1 and out == "" and "adit-load: " in said
+
+
+def test_unknown_words(tmp_path):
+    _, data, said = bench(tmp_path, "bulk7", status=1)
+    assert data is None and "bulk7" in said and "bulk1-up" in said

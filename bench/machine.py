@@ -32,8 +32,11 @@ def own_network(congestion):
             ctypes.get_errno()))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
-    with open("/proc/sys/net/ipv4/tcp_congestion_control", "w", encoding="ascii") as f:
-        f.write(congestion)
+    try:
+        with open("/proc/sys/net/ipv4/tcp_congestion_control", "w", encoding="ascii") as f:
+            f.write(congestion)
+    except OSError as e:
+        raise OSError(e.errno, "%s may not be used there: %s" % (congestion, e.strerror)) from e
 
 
 def first_match(path, pattern):

@@ -15,7 +15,7 @@ check "make knows what it would pack" "$([ -s "$tmp/listed" ] || echo nothing)"
 cd "$top_srcdir" || exit 99
 find core plugins include conf.d tests man doc m4 bench contrib .ci [A-Z]*.md *.sh \
 	\( -name .deps -o -name .libs -o -name __pycache__ -o -name .pytest_cache -o \
-	-path plugins/built \) -prune -o -type f \
+	-path plugins/built -o -path bench/out \) -prune -o -type f \
 	! -name '*.o' ! -name '*.l[ao]' ! -name '*.log' ! -name '*.trs' ! -name '.*' \
 	! -name '*~' -print 2>/dev/null |
 	while read -r f; do

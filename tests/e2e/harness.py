@@ -259,7 +259,9 @@ class Program:
             status = 0
         if (status < 0 or status in SANITIZER_EXIT) and not self.crash_is_fine:
             wrong.append("%s ended with status %d" % (self.name, status))
-        if self._group_lives():
+        try:                            # what is just ending may do so
+            until(lambda: not self._group_lives(), "the end of the group", 2)
+        except TimeoutError:
             os.killpg(self.pid, signal.SIGKILL)
             wrong.append("%s left child processes" % self.name)
         bad = [t for _, t in self.lines if BAD_LINE.search(t)]

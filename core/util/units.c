@@ -5,6 +5,7 @@
  * any thread. A form that units_size() or units_ms() writes is read back to the same number. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,6 +157,13 @@ units_ms_human(int64_t ms, char *buf, size_t cap)
 		two_parts(h, "h", min % 60, "min", buf, cap);
 	else
 		two_parts(h / 24, "d", h % 24, "h", buf, cap);
+	return buf;
+}
+
+const char *
+units_count(uint64_t n, const char *noun, char *buf, size_t cap)
+{
+	snprintf(buf, cap, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
 	return buf;
 }
 

@@ -24,6 +24,9 @@ const char *units_ms(int64_t ms, char *buf, size_t cap);
 const char *units_size_human(uint64_t bytes, char *buf, size_t cap);
 const char *units_ms_human(int64_t ms, char *buf, size_t cap);
 
+/* "1 link", "2 links"; noun is in the singular; returns buf. */
+const char *units_count(uint64_t n, const char *noun, char *buf, size_t cap);
+
 /* The entry of names (NULL-terminated) nearest to word by edit distance, or NULL when none is near
  * enough to be meant (more than a third of its letters differ). */
 const char *units_nearest(const char *word, const char *const *names);

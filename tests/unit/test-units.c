@@ -140,6 +140,16 @@ test_human(void)
 }
 
 static void
+test_count(void)
+{
+	char buf[40];
+
+	is_str(units_count(0, "link", buf, sizeof(buf)), "0 links", "none");
+	is_str(units_count(1, "link", buf, sizeof(buf)), "1 link", "one is no plural");
+	is_str(units_count(2, "link", buf, sizeof(buf)), "2 links", "two");
+}
+
+static void
 test_nearest(void)
 {
 	static const char *const names[] = {
@@ -172,6 +182,7 @@ main(void)
 	test_parse("time", units_parse_ms, times, ARRAY_LEN(times));
 	test_exact();
 	test_human();
+	test_count();
 	test_nearest();
 	return done_testing();
 }

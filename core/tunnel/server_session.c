@@ -239,13 +239,27 @@ on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struct text text)
 
 /* ---- End ----------------------------------------------------------------------------------------- */
 
+/* "limit: text"; before the text that a code has anyway its name says nothing more. */
+static void
+why(uint16_t code, const char *text, char *buf, size_t cap)
+{
+	char safe[250];
+
+	if (text[0] == '\0' || strcmp(text, code_text(code)) == 0)
+		snprintf(buf, cap, "%s", code_text(code));
+	else
+		snprintf(buf, cap, "%s: %s", code_name(code),
+			log_safe(safe, sizeof(safe), text, strlen(text)));
+}
+
 static void
 on_goaway(struct mux *m, const struct msg_goaway *goaway)
 {
 	char safe[200];
 
-	log_info("%s leaves: %s", server_session_name(server_session_of(m)),
-		log_safe(safe, sizeof(safe), goaway->text.p, goaway->text.n));
+	if (log_wants(LOG_DEBUG)) /* on_ended() tells everybody */
+		log_debug("%s says goodbye: %s", server_session_name(server_session_of(m)),
+			log_safe(safe, sizeof(safe), goaway->text.p, goaway->text.n));
 	session_on_goaway(m, goaway);
 }
 
@@ -254,7 +268,7 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 {
 	static struct log_limit limit; /* anybody can open links and close them */
 	struct server_session *ss = container_of(s, struct server_session, base);
-	char safe[300], took[32];
+	char safe[300], took[32], n[40];
 
 	(void)retry_ms;
 	if (ss->req != NULL)
@@ -264,15 +278,13 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 	if (!ss->logged_in && local && (code == CODE_PROTOCOL || code == CODE_TIMEOUT))
 		fail_at_gate(ss);
 	leave_gate(ss);
-	log_safe(safe, sizeof(safe), text, strlen(text));
+	why(code, text, safe, sizeof(safe));
 	if (ss->logged_in)
-		log_info("%s closed: %s: %s (after %s, %" PRIu64 " clients)", server_session_name(ss),
-			code_name(code), safe,
+		log_info("%s closed: %s (after %s, %s)", server_session_name(ss), safe,
 			units_ms_human(mono_diff_ms(s->w->now, ss->since), took, sizeof(took)),
-			ss->clients);
+			units_count(ss->clients, "client", n, sizeof(n)));
 	else
-		log_limited(&limit, LOG_INFO, "%s closed: %s: %s", server_session_name(ss),
-			code_name(code), safe);
+		log_limited(&limit, LOG_INFO, "%s closed: %s", server_session_name(ss), safe);
 	if (ss->logged_in) {
 		idmap_del(&ss->sw->by_id, ss->reg_id);
 		registry_logout(ss->sw->srv->registry, ss->reg_id, s->w->now,

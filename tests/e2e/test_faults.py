@@ -353,7 +353,7 @@ def test_agent_leaves(site):
         assert t.ends() == ["reset"] * 4
     assert agent.wait() == 0
     assert re.search(r"streams +4 \(0 refused, 4 reset", agent.text("out"))
-    server.wait_for("closed: leaving")
+    server.wait_for("closed: the agent leaves")
 
 
 # Coming.

@@ -17,3 +17,5 @@ TESTS += %D%/test_faults.py %D%/test_plugins.py
 EXTRA_DIST += %D%/test_faults.py %D%/test_plugins.py
 TESTS += %D%/test_bench.py
 EXTRA_DIST += %D%/test_bench.py
+TESTS += %D%/test_reload.py
+EXTRA_DIST += %D%/test_reload.py

@@ -385,6 +385,7 @@ static void
 on_wake(struct mux *m)
 {
 	must(!end_of(m)->closed);
+	end_of(m)->awake = true;
 	end_of(m)->n_wake++;
 }
 
@@ -449,6 +450,7 @@ end_init(struct end *e, struct pair *p, const struct mux_conf *conf)
 	static const uint8_t nonce[MSG_NONCE] = "thirty-two bytes that are not so";
 
 	memset(e, 0, sizeof(*e));
+	memset(&e->m, 0xa5, sizeof(e->m)); /* mux_init() takes what it finds */
 	e->pair = p;
 	mux_init(&e->m, conf, &ops, e, nonce, p->now);
 }
@@ -502,6 +504,8 @@ end_output(struct end *e, size_t cap)
 	n = mux_output(&e->m, e->pair->now, l->p + l->to, cap);
 	must(n <= cap);
 	l->to += n;
+	if (!mux_wants_output(&e->m))
+		e->awake = false;
 	return n;
 }
 
@@ -735,6 +739,7 @@ end_check(const struct end *e)
 		s.run += list_linked(&st->run);
 		s.wait += list_linked(&st->wait);
 	}
+	must(e->awake || !mux_wants_output(m));
 	must(m->n_streams == s.n && m->n_opening == s.opening);
 	must(m->tx_over == s.tx_over && m->rx_over == s.rx_over && m->rx_grown == s.rx_grown);
 	must(mux_over(m) || !mux_alive(m) || m->tx_over <= m->peer.session_window + m->tx_session_credit);

@@ -58,6 +58,7 @@ struct end {
 	/* what has happened */
 	unsigned n_hello, n_auth, n_answer, n_challenge, n_auth_ok, n_bind, n_bind_ok, n_bind_fail;
 	unsigned n_unbind, n_goaway, n_wake;
+	bool awake; /* wake() came since there was nothing to send */
 	bool closed, local;
 	uint16_t code, goaway_code;
 	uint32_t retry_ms, goaway_last;

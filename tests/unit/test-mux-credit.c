@@ -65,6 +65,34 @@ test_window(void)
 }
 
 static void
+test_blocked(void)
+{
+	struct pair p;
+	struct seen s;
+
+	must(begin(&p, 1048576) != NULL);
+	p.agent.untrusted = true;
+	must(end_feed_data(&p.agent, 1, WINDOW) == 0);
+	sock_consume(p.agent.socks[0], WINDOW / 2 - 1);
+	must(end_feed_u64(&p.agent, FRAME_BLOCKED, 1, WINDOW) == 0);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 0, "BLOCKED does not hurry a reader that is behind");
+	pair_fini(&p);
+
+	must(begin(&p, 1048576) != NULL);
+	p.agent.untrusted = true;
+	must(end_feed_data(&p.agent, 1, 10) == 0);
+	sock_consume(p.agent.socks[0], 10);
+	must(end_feed_u64(&p.agent, FRAME_BLOCKED, 1, 10) == 0);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 1, "one that keeps up gives what it owes, at once");
+	is_int(s.payload[FRAME_CREDIT][1], 1, "and a second window");
+	is_int(s.payload[FRAME_CREDIT][3], 10, "on top");
+	end_check(&p.agent);
+	pair_fini(&p);
+}
+
+static void
 test_growth(void)
 {
 	struct pair p;
@@ -378,6 +406,7 @@ int
 main(void)
 {
 	test_window();
+	test_blocked();
 	test_growth();
 	test_floors();
 	test_parked_go_on(false);

@@ -67,6 +67,10 @@ test_challenges(void)
 	is_int(p.agent.m.state, SESSION_AUTHENTICATED, "login with eight challenges");
 	is_int(p.agent.n_challenge, 8, "each came");
 	is_int(p.server.n_answer, 8, "and was answered");
+	is_int(p.server.m.rx_total - p.server.m.rx_base, p.agent.m.tx_total - p.agent.m.tx_base,
+		"the agent's bytes are numbered from its last answer on");
+	is_int(p.agent.m.rx_total - p.agent.m.rx_base, p.server.m.tx_total - p.server.m.tx_base,
+		"the server's from AUTH_OK on");
 	pair_fini(&p);
 
 	pair_init(&p, NULL, NULL);

@@ -17,11 +17,13 @@
 #include "ctl/agent_report.h"
 #include "ctl/main.h"
 #include "ctl/plugset.h"
+#include "ctl/protect.h"
 #include "ctl/server_options.h"
 #include "io/listen.h"
 #include "io/signals.h"
 #include "tunnel/agent.h"
 #include "wire/code.h"
+#include "wire/msg.h"
 
 #define LOG_STOP_MS 2000
 
@@ -52,6 +54,8 @@ status_of(const struct agent_event *ev)
 	if (!ev->fatal)
 		return EXIT_GOOD;
 	switch (ev->code) {
+	case CODE_NONE:
+		return EX_CONFIG;
 	case CODE_AUTH_FAILED:
 		return EX_NOPERM;
 	case CODE_BUSY:
@@ -124,8 +128,8 @@ summarise(struct run *r)
 	struct agent_totals t;
 
 	agent_totals(r->agent, &t);
-	if (t.connects == 0)
-		return; /* nothing but zeros */
+	if (t.connects == 0 || !r->report.shown)
+		return; /* nothing was published: nothing but zeros */
 	report_summary(&r->report, &t, mono_diff_ms(mono_now(), r->started));
 }
 
@@ -198,11 +202,14 @@ dispatch(const struct agent_options *o)
 		return run(o);
 	case AGENT_CHECK:
 		return check(o);
+	case AGENT_USAGE:
+		fputs(agent_options_usage, stderr);
+		return EXIT_USAGE;
 	case AGENT_HELP:
 		fputs(agent_options_help, stdout);
 		return EXIT_GOOD;
 	case AGENT_VERSION:
-		puts("adit " ADIT_VERSION);
+		printf("adit " ADIT_VERSION "\n" VERSION_DETAILS, MSG_VERSION, ADIT_PLUGIN_ABI);
 		return EXIT_GOOD;
 	}
 	return EXIT_FAILED;
@@ -221,6 +228,7 @@ adit_agent_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	protect_secrets();
 	if (o.has_level)
 		log_set_level(o.level);
 	status = dispatch(&o);

@@ -13,7 +13,16 @@
 #include "ctl/agent_options.h"
 #include "util/units.h"
 
+const char agent_options_usage[] =
+	"adit publishes services of this host through an aditd server:\n"
+	"  adit tcp 22 --port 10022      one service, here port 22, at public port 10022\n"
+	"  adit run                      the tunnels of the configuration file\n"
+	"  adit --help                   all commands and options; also: man adit\n"
+	"A server and its agent's configuration are made by: aditd init DIR\n";
+
 const char agent_options_help[] =
+	"adit publishes services of this host, or of others that it reaches, through aditd.\n"
+	"\n"
 	"usage: adit tcp TARGET [--port N] [--name NAME] [options]\n"
 	"                                publish one service: \"22\" is this host's port 22,\n"
 	"                                \"db:5432\" another host's\n"
@@ -40,6 +49,7 @@ const char agent_options_help[] =
 	"  -h, --help              this text\n"
 	"  -V, --version           the version\n"
 	"\n"
+	"SIGINT, SIGTERM and SIGHUP stop it, a second one at once.\n"
 	"Exit status: 0 stopped by a signal, 1 failed, 2 wrong usage, 69 server unreachable,\n"
 	"77 login refused, 78 wrong configuration. See adit(1).\n";
 
@@ -211,8 +221,12 @@ take_command(int argc, char **argv, struct agent_options *o, struct err *e)
 	static const char *const commands[] = {"tcp", "run", NULL};
 	const char *near;
 
-	if (argc == 0)
+	if (argc == 0 && o->action == AGENT_CHECK)
 		return err_set(e, "a command is missing: tcp or run");
+	if (argc == 0) {
+		o->action = AGENT_USAGE;
+		return 0;
+	}
 	if (strcmp(argv[0], "tcp") == 0)
 		return take_tcp(argc, argv, o, e);
 	if (strcmp(argv[0], "run") == 0)

@@ -10,7 +10,7 @@
 #include "util/err.h"
 #include "util/log.h"
 
-enum agent_action { AGENT_RUN, AGENT_CHECK, AGENT_HELP, AGENT_VERSION };
+enum agent_action { AGENT_RUN, AGENT_CHECK, AGENT_USAGE, AGENT_HELP, AGENT_VERSION };
 
 struct agent_options {
 	enum agent_action action;
@@ -24,6 +24,7 @@ struct agent_options {
 /* 0, or -EINVAL with e set. The texts are argv's. */
 int agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err *e);
 
-extern const char agent_options_help[];
+/* For whoever types the name only; and all of it. */
+extern const char agent_options_usage[], agent_options_help[];
 
 #endif

@@ -10,6 +10,7 @@ core_sources += \
 	%D%/lex.c %D%/lex.h \
 	%D%/main.h \
 	%D%/plugset.c %D%/plugset.h \
+	%D%/protect.c %D%/protect.h \
 	%D%/schema.c %D%/schema.h \
 	%D%/server_config.c \
 	%D%/server_init.c %D%/server_init.h \

@@ -12,13 +12,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "ctl/config.h"
 #include "ctl/main.h"
 #include "ctl/plugset.h"
+#include "ctl/protect.h"
 #include "ctl/server_init.h"
 #include "ctl/server_options.h"
 #include "io/listen.h"
@@ -27,6 +27,7 @@
 #include "tunnel/auth.h"
 #include "tunnel/server.h"
 #include "util/units.h"
+#include "wire/msg.h"
 
 #define LOG_STOP_MS 2000
 
@@ -59,6 +60,18 @@ modules_count(const struct modules *m)
 	return m->n_auth + m->n_transport + m->n_route;
 }
 
+/* The configuration that the command line names; says how to come by one if there is none. */
+static int
+load(const struct server_options *o, struct server_conf **conf_r, struct config_log *log_r,
+	struct err *e)
+{
+	int rc = server_config_load(o->file, o->plugin_dir, conf_r, log_r, e);
+
+	if (rc < 0 && access(o->file, F_OK) < 0 && errno == ENOENT)
+		err_set(e, "%s; 'aditd init DIR' writes one, -c names one", e->msg);
+	return rc;
+}
+
 static int
 check(const struct server_options *o)
 {
@@ -66,7 +79,7 @@ check(const struct server_options *o)
 	char names[512];
 	struct err e;
 
-	if (server_config_load(o->file, o->plugin_dir, &conf, NULL, &e) < 0)
+	if (load(o, &conf, NULL, &e) < 0)
 		return complain(&e, EX_CONFIG);
 	printf("configuration is good: %zu plugins (%s), %u %s\n", modules_count(&conf->modules),
 		modules_names(&conf->modules, names, sizeof(names)), conf->workers,
@@ -121,7 +134,7 @@ issue(const struct server_options *o)
 	int status = EXIT_GOOD;
 	struct err e;
 
-	if (server_config_load(o->file, o->plugin_dir, &conf, NULL, &e) < 0)
+	if (load(o, &conf, NULL, &e) < 0)
 		return complain(&e, EX_CONFIG);
 	if (auth_issue(&conf->modules, &issue) < 0) {
 		err_set(&e, "%s", issue.error);
@@ -212,31 +225,6 @@ on_reload(void *ctx, int signo)
 
 /* --- start and stop --- */
 
-/* Tokens and keys are in memory: neither a core file nor a debugger of another user gets them. */
-static void
-protect_secrets(void)
-{
-	const struct rlimit none = {0, 0};
-
-	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
-		log_warn("core files cannot be switched off: %s", strerror(errno));
-}
-
-/* "tcp 127.0.0.1:9000, tcp [::1]:9000": where agents connect. */
-static void
-list_addresses(const struct modules *m, char *buf, size_t cap)
-{
-	char text[ADDR_TEXT_MAX];
-	size_t at = 0;
-
-	buf[0] = '\0';
-	for (size_t i = 0; i < m->n_transport; i++)
-		for (size_t j = 0; j < m->transport[i]->n_listen && at < cap; j++)
-			at += (size_t)snprintf(buf + at, cap - at, "%s%s %s", at > 0 ? ", " : "",
-				m->transport[i]->transport.scheme,
-				addr_text(&m->transport[i]->listen[j], text, sizeof(text)));
-}
-
 static void
 watch_signals(struct run *r)
 {
@@ -254,49 +242,56 @@ unwatch_signals(struct run *r)
 }
 
 static void
-say_ready(const char *addresses, const char *names, unsigned workers)
+say_ready(const struct server *s, const char *names, unsigned workers)
 {
+	char addresses[512], count[32];
+
 	log_info("plugins: %s", names);
-	log_info("aditd " ADIT_VERSION " ready: agents at %s; %u %s", addresses, workers,
-		workers == 1 ? "worker" : "workers");
+	log_info("aditd " ADIT_VERSION " ready: agents at %s; %s",
+		server_addresses(s, addresses, sizeof(addresses)),
+		units_count(workers, "worker", count, sizeof(count)));
 }
 
 static void
 say_totals(const struct run *r)
 {
 	struct server_totals t;
-	char up[40], rx[40], tx[40];
+	char up[40], links[48], sessions[48], clients[48], streams[48], rx[40], tx[40];
 
 	server_totals(r->server, &t);
-	log_info("aditd stopped: up %s, %" PRIu64 " links, %" PRIu64 " sessions, %" PRIu64
-		 " public connections, %" PRIu64 " streams, %s from clients, %s to clients",
-		units_ms_human(mono_diff_ms(mono_now(), r->started), up, sizeof(up)), t.links,
-		t.sessions, t.clients, t.streams, units_size_human(t.rx_bytes, rx, sizeof(rx)),
+	log_info("aditd stopped: up %s, %s, %s, %s, %s, %s from clients, %s to clients",
+		units_ms_human(mono_diff_ms(mono_now(), r->started), up, sizeof(up)),
+		units_count(t.links, "link", links, sizeof(links)),
+		units_count(t.sessions, "session", sessions, sizeof(sessions)),
+		units_count(t.clients, "public connection", clients, sizeof(clients)),
+		units_count(t.streams, "stream", streams, sizeof(streams)),
+		units_size_human(t.rx_bytes, rx, sizeof(rx)),
 		units_size_human(t.tx_bytes, tx, sizeof(tx)));
 	if (t.slow_turns > 0)
-		log_warn("%" PRIu64 " slow turns, the longest took %" PRIu64 " ms", t.slow_turns,
+		log_warn("%s, the longest took %" PRIu64 " ms",
+			units_count(t.slow_turns, "slow turn", links, sizeof(links)),
 			t.max_turn_us / 1000);
 	if (log_dropped() > 0)
-		log_warn("%" PRIu64 " log lines were lost", log_dropped());
+		log_warn("lost: %s",
+			units_count(log_dropped(), "log line", links, sizeof(links)));
 }
 
 /* Takes conf over. */
 static int
 serve(struct run *r, struct server_conf *conf)
 {
-	char addresses[512], names[512];
+	char names[512];
 	unsigned workers = conf->workers;
 	struct err e;
 	int rc;
 
-	list_addresses(&conf->modules, addresses, sizeof(addresses));
 	modules_names(&conf->modules, names, sizeof(names));
 	r->drain_for = conf->limits.drain_for;
 	r->main = worker_new_main();
 	watch_signals(r);
 	rc = server_start(r->main, conf, on_drained, r, &r->server, &e);
 	if (rc == 0) {
-		say_ready(addresses, names, workers);
+		say_ready(r->server, names, workers);
 		worker_run(r->main);
 		say_totals(r);
 		server_free(r->server);
@@ -317,7 +312,7 @@ run(const struct server_options *o)
 	struct err e;
 	int rc, status;
 
-	if (server_config_load(o->file, o->plugin_dir, &conf, &log, &e) < 0) {
+	if (load(o, &conf, &log, &e) < 0) {
 		log_err("cannot start", &e);
 		return EX_CONFIG;
 	}
@@ -351,7 +346,7 @@ dispatch(const struct server_options *o)
 		fputs(server_options_help, stdout);
 		return EXIT_GOOD;
 	case SERVER_VERSION:
-		puts("aditd " ADIT_VERSION);
+		printf("aditd " ADIT_VERSION "\n" VERSION_DETAILS, MSG_VERSION, ADIT_PLUGIN_ABI);
 		return EXIT_GOOD;
 	}
 	return EXIT_FAILED;

@@ -15,6 +15,8 @@
 #include "util/units.h"
 
 const char server_options_help[] =
+	"aditd is the server of reverse tunnels: agents (adit) publish their services here.\n"
+	"\n"
 	"usage: aditd [-c FILE] [options]              run the server in the foreground\n"
 	"       aditd --check [-c FILE]                check the configuration and stop\n"
 	"       aditd init DIR [--listen HOST:PORT] [--account NAME] [--allow-plain]\n"

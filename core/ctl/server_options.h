@@ -15,6 +15,13 @@
 /* Exit statuses of both programs; the others are those of sysexits.h. */
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+/* What both say below their version: %u is MSG_VERSION, %d ADIT_PLUGIN_ABI. */
+#define VERSION_DETAILS                                                                            \
+	"protocol %u, plugin ABI %d\n"                                                             \
+	"plugins in " ADIT_PLUGINDIR "\n"                                                          \
+	"configuration in " ADIT_SYSCONFDIR "/adit\n"                                              \
+	"Licence MIT; no warranty.\n"
+
 enum server_action {
 	SERVER_RUN,
 	SERVER_CHECK,

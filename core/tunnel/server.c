@@ -138,9 +138,25 @@ listener_start(struct server *s, struct list *into, const struct module *m, size
 	al->reap.run = on_reap_listener;
 	list_push(into, &al->node);
 	listener_open(&al->listener, s->main, fd, 0, on_agent);
-	log_info("agents may connect at %s://%s", m->transport.scheme,
-		addr_text(&al->listener.addr, where, sizeof(where)));
 	return 0;
+}
+
+/* "tcp://127.0.0.1:9000, tcp://[::1]:9000": listeners under conf. */
+static const char *
+listeners_text(const struct list *from, const struct server_conf *conf, char *buf, size_t cap)
+{
+	char where[ADDR_TEXT_MAX];
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (struct list *n = from->next; n != from && at < cap; n = n->next) {
+		struct agent_listener *al = list_entry(n, struct agent_listener, node);
+
+		at += (size_t)snprintf(buf + at, cap - at, "%s%s://%s", at > 0 ? ", " : "",
+			conf->modules.transport[al->transport]->transport.scheme,
+			addr_text(&al->listener.addr, where, sizeof(where)));
+	}
+	return buf;
 }
 
 static struct agent_listener *
@@ -289,6 +305,7 @@ int
 server_reload(struct server *s, struct server_conf *conf, struct err *e)
 {
 	struct list fresh;
+	char where[512];
 	int rc;
 
 	list_init(&fresh);
@@ -297,6 +314,9 @@ server_reload(struct server *s, struct server_conf *conf, struct err *e)
 		server_conf_unref(conf);
 		return rc;
 	}
+	if (!list_empty(&fresh))
+		log_info("agents may now connect at %s",
+			listeners_text(&fresh, conf, where, sizeof(where)));
 	for (unsigned i = 0; i < s->n_workers; i++)
 		(void)post_conf(s->workers[i], conf); /* they run as long as the server does */
 	listeners_switch(s, conf, &fresh);
@@ -361,4 +381,10 @@ server_totals(const struct server *s, struct server_totals *t_r)
 			atomic_load_explicit(&w->max_turn_us, memory_order_relaxed));
 	}
 	*t_r = t;
+}
+
+const char *
+server_addresses(const struct server *s, char *buf, size_t cap)
+{
+	return listeners_text(&s->listeners, s->conf, buf, cap);
 }

@@ -31,6 +31,9 @@ void server_drain(struct server *s);
 /* Ends everything at once and frees; public connections get RST. */
 void server_free(struct server *s);
 
+/* Where agents connect, "tcp://127.0.0.1:9000, tcp://[::1]:9000", cut to what fits; returns buf. */
+const char *server_addresses(const struct server *s, char *buf, size_t cap);
+
 /* Sums of all workers' counters, for the last log line. */
 struct server_totals {
 	uint64_t clients, streams, rx_bytes, tx_bytes, links, sessions, slow_turns, max_turn_us;

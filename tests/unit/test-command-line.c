@@ -150,6 +150,8 @@ test_agent(void)
 	is_str(ao.request.file, "f", "the file");
 	agent("adit run --check");
 	is_int(ao.action, AGENT_CHECK, "check");
+	agent("adit --log-level debug");
+	is_int(ao.action, AGENT_USAGE, "without a command the usual ones are shown");
 	agent("adit --help");
 	is_int(ao.action, AGENT_HELP, "help needs no command");
 	agent("adit -V");
@@ -159,7 +161,7 @@ test_agent(void)
 static void
 test_agent_wrong(void)
 {
-	agent_refuses("adit", "command is missing");
+	agent_refuses("adit --check", "command is missing");
 	agent_refuses("adit tcp", "one target");
 	agent_refuses("adit tcp 1 2", "one target");
 	agent_refuses("adit http 80", "no command 'http'");

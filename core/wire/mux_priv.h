@@ -31,7 +31,7 @@ void mux_stream_unpark(struct mux_stream *st); /* out of the list of those witho
 /* Tells the owner that the peer or the session aborted; once. */
 void mux_stream_tell(struct mux_stream *st, uint16_t code, struct text text);
 /* Frees the stream if it is over for both sides; st may be gone afterwards. */
-bool mux_stream_settle(struct mux_stream *st);
+void mux_stream_settle(struct mux_stream *st);
 void mux_stream_drop(struct mux_stream *st); /* gone() and free, whatever its state */
 void mux_stream_ended(struct mux_stream *st);     /* CLOSING; no answer is waited for any more */
 void stream_await_end(struct mux_stream *st); /* our RESET has left: the peer's end is due */

@@ -130,17 +130,16 @@ mux_stream_drop(struct mux_stream *st)
 	free(st);
 }
 
-bool
+void
 mux_stream_settle(struct mux_stream *st)
 {
 	struct mux *m = st->m;
 
 	if (st->tx_end == END_OPEN || st->send_end || st->rx_end == END_OPEN)
-		return false;
+		return;
 	mux_stream_move(st, STREAM_CLOSED);
 	mux_stream_drop(st);
 	session_got_credit(m); /* what it had outstanding is free for others */
-	return true;
 }
 
 void

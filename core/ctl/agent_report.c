@@ -87,10 +87,32 @@ say_block(struct report *r)
 	say(r, "%s", "");
 }
 
+static bool
+any_up(const struct report *r)
+{
+	for (size_t i = 0; i < r->conf->n_tunnels; i++)
+		if (r->tunnel[i].answer == ANSWER_UP)
+			return true;
+	return false;
+}
+
+/* Nothing has a public address, so there is nothing to be shown in columns. */
+static void
+say_refused(struct report *r)
+{
+	for (size_t i = 0; i < r->conf->n_tunnels; i++)
+		say(r, "tunnel %s is not published: %s", r->conf->tunnels[i].name,
+			r->tunnel[i].text);
+}
+
 /* All tunnels have their answers. */
 static void
 say_settled(struct report *r)
 {
+	if (!any_up(r)) {
+		say_refused(r);
+		return;
+	}
 	if (r->shown && !r->changed) {
 		say(r, "all tunnels are back at their addresses");
 		return;
@@ -127,6 +149,8 @@ on_answer(struct report *r, const struct agent_event *ev, enum answer answer)
 	log_safe(t->text, sizeof(t->text), ev->text, strlen(ev->text));
 	if (strcmp(t->before, answer == ANSWER_UP ? t->text : "") != 0)
 		r->changed = true;
+	if (answer == ANSWER_FAILED)
+		snprintf(r->said, sizeof(r->said), "%s", t->text);
 	if (answer == ANSWER_FAILED && (was_settled || ev->kind == AGENT_TUNNEL_GONE))
 		say(r, "tunnel %s is gone: %s", ev->tunnel->name, t->text);
 	else if (is_settled(r))
@@ -143,14 +167,35 @@ on_connected(struct report *r, const char *account)
 	say(r, "connected to %s", r->conf->server);
 }
 
+/* The agent itself leaves when the last tunnel is refused or withdrawn, and gives that as its reason,
+ * which has been said already. */
+static bool
+was_useless(const struct report *r, const char *text)
+{
+	return r->connected && is_settled(r) && !any_up(r) && strcmp(text, r->said) == 0;
+}
+
 static void
 on_lost(struct report *r, const struct agent_event *ev, const char *text)
 {
 	char retry[40];
 
-	say(r, "%s: %s; trying again in %s", r->connected ? "connection lost" : "not connected", text,
-		units_ms_human(MAX(ev->retry_ms, 0), retry, sizeof(retry)));
+	units_ms_human(MAX(ev->retry_ms, 0), retry, sizeof(retry));
+	if (was_useless(r, text))
+		say(r, "no tunnel is published; trying again in %s", retry);
+	else
+		say(r, "%s: %s; trying again in %s",
+			r->connected ? "connection lost" : "not connected", text, retry);
 	r->connected = false;
+}
+
+static void
+on_stopped(struct report *r, const struct agent_event *ev, const char *text)
+{
+	if (ev->fatal && was_useless(r, text))
+		say(r, "stopped: no tunnel is published");
+	else
+		say(r, "stopped%s%s", ev->fatal ? ": " : "", ev->fatal ? text : "");
 }
 
 void
@@ -180,7 +225,7 @@ report_event(struct report *r, const struct agent_event *ev)
 		on_lost(r, ev, text);
 		break;
 	case AGENT_STOPPED:
-		say(r, "stopped%s%s", ev->fatal ? ": " : "", ev->fatal ? text : "");
+		on_stopped(r, ev, text);
 		break;
 	}
 }
@@ -254,7 +299,7 @@ report_summary(struct report *r, const struct agent_totals *t, int64_t uptime_ms
 
 	say(r, "\nSummary");
 	say(r, "  %-18s %s", "uptime", units_ms_human(uptime_ms, buf, sizeof(buf)));
-	say(r, "  %-18s %" PRIu64 " (%" PRIu64 " ended)", "connections", t->connects,
+	say(r, "  %-18s %" PRIu64 " (%" PRIu64 " ended)", "links", t->connects,
 		t->disconnects);
 	say(r,
 		"  %-18s %" PRIu64 " (%" PRIu64 " refused, %" PRIu64 " reset, %" PRIu64

@@ -19,6 +19,7 @@ struct report {
 	const struct agent_conf *conf;
 	struct report_tunnel *tunnel; /* one for each of conf's */
 	char account[80];
+	char said[320]; /* why a tunnel is not published, at last */
 	bool connected, shown, changed;
 };
 
@@ -28,7 +29,7 @@ void report_fini(struct report *r);
 /* Says what an event means; flushes. */
 void report_event(struct report *r, const struct agent_event *ev);
 
-/* The end: uptime, connections, streams, bytes, requests, latencies; flushes. */
+/* The end: uptime, links, streams, bytes, requests, latencies; flushes. */
 void report_summary(struct report *r, const struct agent_totals *t, int64_t uptime_ms);
 
 /* "45 ms", "1.2 ms", "380 us"; returns buf. */

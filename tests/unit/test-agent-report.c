@@ -102,6 +102,40 @@ test_partly(void)
 }
 
 static void
+test_refused(void)
+{
+	struct agent_event end_of_it = {.kind = AGENT_STOPPED, .fatal = true,
+		.text = "port 2 is in use"};
+
+	begin();
+	event(AGENT_CONNECTED, -1, "acme");
+	event(AGENT_TUNNEL_FAILED, 0, "port 1 is in use");
+	event(AGENT_TUNNEL_FAILED, 1, "port 2 is in use");
+	printed("connected to tcp://example.org:9000\n"
+		"tunnel ssh is not published: port 1 is in use\n"
+		"tunnel postgres is not published: port 2 is in use\n",
+		"where nothing is published no block says that something is");
+	event(AGENT_LOST, -1, "port 2 is in use");
+	printed("no tunnel is published; trying again in 3.2 s\n",
+		"the agent left by itself: no connection was lost, and the reason was said");
+	event(AGENT_CONNECTED, -1, "acme");
+	event(AGENT_TUNNEL_FAILED, 0, "port 1 is in use");
+	event(AGENT_TUNNEL_FAILED, 1, "port 2 is in use");
+	forget();
+	report_event(&report, &end_of_it);
+	printed("stopped: no tunnel is published\n", "nor is it said again at the end");
+	end();
+	begin();
+	event(AGENT_CONNECTED, -1, "acme");
+	event(AGENT_TUNNEL_FAILED, 0, "port 1 is in use");
+	forget();
+	event(AGENT_LOST, -1, "nothing heard");
+	printed("connection lost: nothing heard; trying again in 3.2 s\n",
+		"a connection that is lost meanwhile is lost");
+	end();
+}
+
+static void
 up(const char *a, const char *b)
 {
 	event(AGENT_CONNECTED, -1, "acme");
@@ -170,7 +204,7 @@ test_summary(void)
 	report_summary(&report, &t, 7500000);
 	printed("\nSummary\n"
 		"  uptime             2 h 5 min\n"
-		"  connections        3 (2 ended)\n"
+		"  links              3 (2 ended)\n"
 		"  streams            120 (3 refused, 1 reset, 0 still open)\n"
 		"  to targets         1.5 KiB\n"
 		"  to clients         20.0 MiB\n"
@@ -183,7 +217,7 @@ test_summary(void)
 	report_summary(&report, &t, 200);
 	printed("\nSummary\n"
 		"  uptime             200 ms\n"
-		"  connections        0 (0 ended)\n"
+		"  links              0 (0 ended)\n"
 		"  streams            0 (0 refused, 0 reset, 0 still open)\n"
 		"  to targets         0 B\n"
 		"  to clients         0 B\n",
@@ -208,6 +242,7 @@ main(void)
 {
 	test_block();
 	test_partly();
+	test_refused();
 	test_again();
 	test_hostile();
 	test_stopped();

@@ -20,7 +20,8 @@ enum agent_event_kind {
 	AGENT_TUNNEL_FAILED, /* tunnel, code, text */
 	AGENT_TUNNEL_GONE,  /* withdrawn by the server: tunnel, code, text */
 	AGENT_LOST,         /* code, text; retry_ms until the next attempt */
-	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to */
+	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to, or, if fatal, when our
+			     * own configuration forbids the link */
 };
 
 struct agent_event {

@@ -48,6 +48,7 @@ stopped(struct agent_worker *aw, uint16_t code, const char *text, bool fatal)
 	aw->state = LINK_STOPPED;
 	aw->last = (struct agent_event){.kind = AGENT_STOPPED, .code = code, .fatal = fatal};
 	snprintf(aw->last.text, sizeof(aw->last.text), "%s", text);
+	worker_streams_abort(aw->w); /* agent_free() would, behind the totals */
 	worker_reap(aw->w, &aw->farewell);
 }
 
@@ -138,21 +139,35 @@ may_travel_plain(const struct agent_worker *aw, const struct addr *a)
 	return t->transport.encrypted || t->allow_plain || addr_is_loopback(a);
 }
 
+/* That our own configuration forbids it is known at once, and another attempt would not help; later a
+ * name that leads elsewhere may be right again. */
+static void
+refuse_plain(struct agent_worker *aw, const struct addr *a)
+{
+	char text[256], where[ADDR_TEXT_MAX];
+
+	snprintf(text, sizeof(text),
+		"%s does not encrypt, and %s is not this machine; if the network between is yours, "
+		"give --allow-plain or write %s = { allow_plain = true; }",
+		aw->conf->transport->plugin->name, addr_host_text(a, where, sizeof(where)),
+		aw->conf->transport->plugin->name);
+	if (aw->was_up)
+		lost(aw, CODE_NOT_PERMITTED, text, 0);
+	else
+		stopped(aw, CODE_NONE, text, true);
+}
+
 static void
 try_next(struct agent_worker *aw)
 {
-	char text[256], where[ADDR_TEXT_MAX];
+	char text[256];
 	const struct addr *a;
 	int rc;
 
 	while (aw->next_addr < aw->n_addr) {
 		a = &aw->addr[aw->next_addr++];
 		if (!may_travel_plain(aw, a)) {
-			snprintf(text, sizeof(text),
-				"%s does not encrypt, and %s is not this machine: see allow_plain",
-				aw->conf->transport->plugin->name,
-				addr_host_text(a, where, sizeof(where)));
-			lost(aw, CODE_NOT_PERMITTED, text, 0);
+			refuse_plain(aw, a);
 			return;
 		}
 		rc = sock_connect(&aw->dial, a);

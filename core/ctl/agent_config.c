@@ -70,6 +70,7 @@ struct load {
 	struct plugset plugins;
 	struct source *source;   /* NULL: no file */
 	char *plugin_dir;        /* as it is used; NULL: the default */
+	char *places;            /* where a file was looked for; NULL: it was named */
 	char *scheme;            /* of the server's address; NULL: not said */
 	struct agent_conf *conf; /* grows */
 	struct err *e;
@@ -92,6 +93,7 @@ load_fini(struct load *l)
 	plugset_fini(&l->plugins);
 	source_free(l->source);
 	free(l->plugin_dir);
+	free(l->places);
 	free(l->scheme);
 }
 
@@ -111,9 +113,10 @@ agent_config_free(struct agent_conf *conf)
 
 /* --- the file --- */
 
-/* The first of the default places where there is a file; NULL: none. */
+/* The first of the default places where there is a file; NULL: none, and *places_r says where it was
+ * looked for. */
 static char *
-find_file(void)
+find_file(char **places_r)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char *path[] = {
@@ -121,14 +124,21 @@ find_file(void)
 		home != NULL && home[0] == '/' ? xasprintf("%s/.config/adit/adit.conf", home) : NULL,
 		xstrdup(ADIT_SYSCONFDIR "/adit/adit.conf"),
 	};
-	char *found = NULL;
+	char *found = NULL, *places = xstrdup(""), *more;
 
 	for (size_t i = 0; i < ARRAY_LEN(path); i++) {
-		if (found == NULL && path[i] != NULL && access(path[i], F_OK) == 0)
+		if (found == NULL && path[i] != NULL && access(path[i], F_OK) == 0) {
 			found = path[i];
-		else
-			free(path[i]);
+			continue;
+		}
+		if (path[i] != NULL) {
+			more = xasprintf("%s%s%s", places, places[0] != '\0' ? ", " : "", path[i]);
+			free(places);
+			places = more;
+		}
+		free(path[i]);
 	}
+	*places_r = places;
 	return found;
 }
 
@@ -166,7 +176,7 @@ read_file(struct load *l)
 {
 	int rc;
 
-	l->conf->file = l->req->file != NULL ? xstrdup(l->req->file) : find_file();
+	l->conf->file = l->req->file != NULL ? xstrdup(l->req->file) : find_file(&l->places);
 	if (l->conf->file == NULL)
 		return 0;
 	rc = source_open(l->conf->file, &l->source, l->e);
@@ -189,6 +199,8 @@ fail_value(struct load *l, const char *option, bool from_option, int key, const 
 static int
 fail_missing(struct load *l, const char *text)
 {
+	if (l->conf->file == NULL && l->places != NULL)
+		return err_set(l->e, "%s; no configuration file is at %s", text, l->places);
 	return err_at(l->e, l->conf->file, 0, "%s", text);
 }
 

@@ -286,6 +286,8 @@ say_next(const struct server_init *in, const struct where *w, FILE *out)
 	fprintf(out, "1. Start the server:     aditd -c %s/aditd.conf\n", d);
 	fprintf(out, "2. Take to the agent:    %s/adit.conf and %s/token (a secret)\n", d, d);
 	fprintf(out, "3. Publish a service:    adit tcp 22 --port 10022 -c %s/adit.conf\n", d);
+	fprintf(out, "Public ports open on %s; 'bind' in %s/conf.d/50-route-port.conf says where.\n",
+		w->loopback ? "127.0.0.1 only" : "all addresses of this host", d);
 	fprintf(out, "Agents connect to %s; further tokens: aditd issue -c %s/aditd.conf "
 		     "--account NAME\n", w->listen, d);
 }

@@ -58,7 +58,8 @@ def test_unreadable(tmp_path):
     os.unlink(tmp_path / "aditd.conf")
     got = case.check()
     assert got.returncode == 78
-    assert got.stderr == "aditd: aditd.conf: No such file or directory\n"
+    assert got.stderr == ("aditd: aditd.conf: No such file or directory; "
+                          "'aditd init DIR' writes one, -c names one\n")
     os.mkdir(tmp_path / "aditd.conf")
     got = case.check()
     assert got.returncode == 78

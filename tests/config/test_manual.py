@@ -100,7 +100,9 @@ def test_init(tmp_path):
     site = tmp_path / "site"
     got = run("aditd", "init", str(site), "--account", "acme", "--listen", "127.0.0.1:9999")
     assert got.returncode == 0, got.stderr
-    assert len(got.stdout.splitlines()) == 5
+    assert len(got.stdout.splitlines()) == 6
+    assert "Public ports open on 127.0.0.1 only; 'bind' in %s/conf.d/50-route-port.conf" % site \
+        in got.stdout
     for path in [site, *site.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
     assert run("aditd", "--check", "-c", str(site / "aditd.conf")).returncode == 0
@@ -130,8 +132,46 @@ def test_init_public(tmp_path):
     site = tmp_path / "site"
     got = run("aditd", "init", str(site), "--listen", "0.0.0.0:9999", "--allow-plain")
     assert got.returncode == 0, got.stderr
+    assert "Public ports open on all addresses" in got.stdout
     assert run("aditd", "--check", "-c", str(site / "aditd.conf")).returncode == 0
     assert run("adit", "run", "--check", "-c", str(site / "adit.conf")).returncode == 0
+
+
+# ---- what a newcomer types ------------------------------------------------------------------------
+
+def test_no_command():
+    got = run("adit")
+    assert got.returncode == 2 and got.stdout == ""
+    for command in ("adit tcp 22 --port 10022", "adit run", "adit --help"):
+        assert "  %s " % command in got.stderr
+
+
+def test_version():
+    for program in ("adit", "aditd"):
+        got = run(program, "--version")
+        assert got.returncode == 0 and got.stderr == ""
+        assert re.match(r"%s \d+\.\d+\.\d+\nprotocol \d+, plugin ABI \d+\nplugins in /" % program,
+                        got.stdout)
+
+
+def test_no_agent_configuration(tmp_path):
+    """All places are named where a file would have been found."""
+    got = subprocess.run([os.path.join(BUILD, "adit"), "--plugin-dir", PLUGINS, "tcp", "22"],
+                         capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+                         env={**os.environ, "HOME": "/none", "XDG_CONFIG_HOME": str(tmp_path)})
+    assert got.returncode == 78
+    assert re.fullmatch(r"adit: no server: give --server HOST:PORT, .*; no configuration file is at "
+                        r"%s/adit/adit\.conf, /none/\.config/adit/adit\.conf, /.*/adit\.conf\n"
+                        % tmp_path, got.stderr)
+
+
+def test_plain_is_forbidden(tmp_path):
+    """The address is one that leads nowhere; nothing is sent to it."""
+    site = tmp_path / "site"
+    assert run("aditd", "init", str(site)).returncode == 0
+    got = run("adit", "tcp", "22", "-c", str(site / "adit.conf"), "--server", "192.0.2.1:9000")
+    assert got.returncode == 78
+    assert "192.0.2.1 is not this machine" in got.stdout and "--allow-plain" in got.stdout
 
 
 # ---- aditd issue ----------------------------------------------------------------------------------
@@ -178,3 +218,7 @@ def test_plugin_info():
         assert all("=" in line for line in lines)
     got = run("aditd", "--plugin-info", "/nonexistent/auth-x.so")
     assert got.returncode == 1 and got.stdout == ""
+    got = run("aditd", "--plugin-info", "auth-token")
+    assert got.returncode == 1
+    assert re.fullmatch(r"aditd: auth-token: expected a plugin's file, like /.*/auth-token\.so\n",
+                        got.stderr)

@@ -9,6 +9,7 @@ dnl   aditplugindir                          where to install: aditplugin_LTLIBR
 dnl --with-adit-plugindir=DIR installs elsewhere; make distcheck needs it.
 AC_DEFUN([ADIT_PLUGIN], [
 AC_REQUIRE([PKG_PROG_PKG_CONFIG])dnl
+m4_pattern_allow([^ADIT_PKG_ERRORS$])dnl
 PKG_CHECK_MODULES([ADIT], [adit-plugin m4_ifnblank([$1], [>= $1])])
 AC_ARG_WITH([adit-plugindir],
 	[AS_HELP_STRING([--with-adit-plugindir=DIR], [where the plugin is installed])],

@@ -35,7 +35,7 @@ build_packages="autoconf automake libtool make gcc g++ libc6-dev pkg-config xz-u
 	libev-dev libgnutls28-dev libconfig-dev libltdl-dev"
 test_packages="python3 python3-pytest mandoc procps iproute2 binutils ca-certificates
 	curl openssl openssh-client openssh-server postgresql redis-server iperf3
-	netcat-openbsd socat"
+	netcat-openbsd socat shellcheck"
 full_packages="clang-14 libclang-rt-14-dev"
 
 say() {

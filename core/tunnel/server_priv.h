@@ -90,7 +90,8 @@ struct tunnel {
 struct server_session {
 	struct session base;
 	struct server_worker *sw;
-	struct worker_conf *conf;
+	struct worker_conf *conf; /* of its link: the transport's layer lives in it */
+	struct worker_conf *auth_conf; /* in force when its login began; NULL before */
 	const struct module *transport;
 	struct list node; /* in sw->sessions */
 	struct addr from;

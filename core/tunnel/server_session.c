@@ -156,7 +156,9 @@ on_auth(struct mux *m, const struct msg_auth *auth)
 		session_fail(&ss->base, CODE_PROTOCOL, "AUTH: too much data");
 		return;
 	}
-	auth_begin(ss->base.w, ss->sw->conf->conf, &in, on_verdict, ss, &ss->req);
+	/* A reload may have come since the link was accepted, and may come during the login. */
+	ss->auth_conf = worker_conf_use(ss->sw);
+	auth_begin(ss->base.w, ss->auth_conf->conf, &in, on_verdict, ss, &ss->req);
 }
 
 static void
@@ -255,11 +257,14 @@ why(uint16_t code, const char *text, char *buf, size_t cap)
 static void
 on_goaway(struct mux *m, const struct msg_goaway *goaway)
 {
-	char safe[200];
+	char text[200], safe[300];
 
-	if (log_wants(LOG_DEBUG)) /* on_ended() tells everybody */
-		log_debug("%s says goodbye: %s", server_session_name(server_session_of(m)),
-			log_safe(safe, sizeof(safe), goaway->text.p, goaway->text.n));
+	text_copy(text, sizeof(text), goaway->text);
+	if (strcmp(text, code_text(CODE_LEAVING)) == 0)
+		log_info("%s leaves", server_session_name(server_session_of(m)));
+	else
+		log_info("%s leaves: %s", server_session_name(server_session_of(m)),
+			log_safe(safe, sizeof(safe), text, strlen(text)));
 	session_on_goaway(m, goaway);
 }
 
@@ -306,6 +311,8 @@ forget(struct server_session *ss)
 	list_remove(&ss->node);
 	leave_gate(ss);
 	atomic_fetch_sub_explicit(&sw->srv->load[sw->w->index], 1, memory_order_relaxed);
+	if (ss->auth_conf != NULL)
+		worker_conf_done(sw, ss->auth_conf);
 	worker_conf_done(sw, ss->conf);
 	free(ss);
 	if (sw->draining)

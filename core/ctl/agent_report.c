@@ -16,6 +16,7 @@
 #include "util/compiler.h"
 #include "util/log.h"
 #include "util/units.h"
+#include "wire/code.h"
 
 enum answer { ANSWER_NONE, ANSWER_UP, ANSWER_FAILED };
 
@@ -194,6 +195,8 @@ on_stopped(struct report *r, const struct agent_event *ev, const char *text)
 {
 	if (ev->fatal && was_useless(r, text))
 		say(r, "stopped: no tunnel is published");
+	else if (ev->fatal && strcmp(text, code_text(CODE_AUTH_FAILED)) == 0)
+		say(r, "stopped: %s; the server's log says why", text);
 	else
 		say(r, "stopped%s%s", ev->fatal ? ": " : "", ev->fatal ? text : "");
 }

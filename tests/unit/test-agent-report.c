@@ -180,7 +180,8 @@ test_stopped(void)
 
 	begin();
 	report_event(&report, &ev);
-	printed("stopped: login refused\n", "a fatal end says why");
+	printed("stopped: login refused; the server's log says why\n",
+		"a fatal end says why, or who knows");
 	ev.fatal = false;
 	report_event(&report, &ev);
 	printed("stopped\n", "an end that was asked for needs no reason");

@@ -48,7 +48,7 @@ test_login(void)
 	is_int(p.agent.n_hello, 1, "HELLO of the server was shown once");
 	is_int(p.server.n_auth, 1, "AUTH came once");
 	is_int(p.agent.n_auth_ok, 1, "AUTH_OK came once");
-	is_int(p.agent.m.session_id, 77, "the session has its number");
+	ok(p.agent.m.session_id == 77 && p.server.m.session_id == 77, "the session has its number");
 	is_int(p.agent.m.peer.stream_window, 65536, "the agent knows the server's window");
 	pair_check(&p);
 	end_look(&p.agent, &s);

@@ -1,5 +1,5 @@
 # Documents that are installed: dist_doc_DATA += %D%/name.md
-dist_doc_DATA += %D%/protocol.md %D%/threads.md
+dist_doc_DATA += %D%/performance.md %D%/protocol.md %D%/threads.md
 
 # Why some things are as they are.
 decisiondir = $(docdir)/decisions

@@ -72,26 +72,30 @@ class AditWorld:
         self.target = site.listener()
         self.adit = None
 
-    def start(self, *args, target=None, token_file=None, conf=None):
+    def start(self, *args, target=None, token_file=None, conf=None, reconnect=False):
         """One tunnel by command line; or what conf says, a configuration file."""
         token_file = token_file or self.token_file
+        args += () if reconnect else ("--no-reconnect",)
         if conf is None:
             self.adit = self.site.agent(self.here.port, target or self.target.port,
-                                        "--no-reconnect", *args, wait=False,
-                                        token_file=token_file)
+                                        *args, wait=False, token_file=token_file)
             return
         path = self.site.write("adit.conf", settings(conf))
         self.adit = self.site.start("adit", command("adit") + [
             "run", "-c", path, "--server", "127.0.0.1:%d" % self.here.port,
-            "--token-file", token_file, "--no-reconnect", *args], Agent)
+            "--token-file", token_file, *args], Agent)
 
     def tunnels(self, n):
         return {"tunnels": [{"name": "t%d" % i, "target": "127.0.0.1:%d" % self.target.port}
                             for i in range(n)]}
 
-    def link(self, kind=ServerPeer, *args, target=None, conf=None, **options):
+    def link(self, kind=ServerPeer, *args, target=None, conf=None, reconnect=False, **options):
         """adit is started, and its link is here."""
-        self.start(*args, target=target, conf=conf)
+        self.start(*args, target=target, conf=conf, reconnect=reconnect)
+        return self.next_link(kind, **options)
+
+    def next_link(self, kind=ServerPeer, **options):
+        """adit comes back."""
         return kind(self.here.accept(), [self.token], **options)
 
     def login(self, **options):

@@ -9,6 +9,7 @@ import hashlib
 import os
 import socket
 import threading
+import time
 
 import pytest
 
@@ -282,6 +283,31 @@ def test_draining_server(w):
     assert st.over and crossed.over
     p.close()
     w.adit.wait()
+
+
+def test_agent_comes_back_after_a_restart(w):
+    p = w.bound(reconnect=True)
+    p.send("GOAWAY", code=CODES["shutdown"], retry_after_ms=1500, text="restart")
+    start = time.monotonic()
+    p.close()
+    assert w.next_link().login()
+    assert time.monotonic() - start >= 1.5
+
+
+def test_agent_comes_back_when_the_server_was_busy(w):
+    p = w.link(reconnect=True)
+    p.start()
+    p.expect("AUTH")
+    p.send("AUTH_FAIL", code=CODES["busy"], retry_after_ms=1200, text="too much to do")
+    start = time.monotonic()
+    p.close()
+    p = w.next_link()
+    assert time.monotonic() - start >= 1.2
+    p.send("GOAWAY", code=CODES["busy"], retry_after_ms=1200, text="in place of HELLO")
+    start = time.monotonic()
+    p.close()
+    assert w.next_link().login()
+    assert time.monotonic() - start >= 1.2
 
 
 @pytest.mark.parametrize("code", ["replaced", "internal", "limit", "not_permitted"])

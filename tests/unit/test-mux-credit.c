@@ -402,6 +402,37 @@ test_turns(void)
 	pair_fini(&p);
 }
 
+/* However much room there is, and however long a frame may be, a stream's turn is 64 KiB. */
+static void
+test_quantum(void)
+{
+	struct pair p;
+	struct mux_conf big = pair_conf(ROLE_AGENT);
+	uint32_t longest = 0, changes = 0, last = 0;
+	struct link *l = &p.server.out;
+	struct frame f;
+
+	big.max_frame = 262144;
+	big.stream_window = big.stream_window_max = 16777216;
+	big.session_window = 1073741824;
+	pair_init(&p, &big, NULL);
+	pair_login(&p);
+	sock_send(pair_open(&p), 2000000);
+	sock_send(pair_open(&p), 2000000);
+	l->from = l->to;
+	end_output(&p.server, 2097152);
+	while (l->from < l->to) {
+		frame_decode(l->p + l->from, &f);
+		l->from += FRAME_HEADER + f.len;
+		longest = MAX(longest, f.len);
+		changes += f.type == FRAME_DATA && f.stream != last;
+		last = f.stream;
+	}
+	is_int(longest, 65536, "no frame is longer than a turn");
+	ok(changes > 25, "and turns change all the time");
+	pair_fini(&p);
+}
+
 int
 main(void)
 {
@@ -418,5 +449,6 @@ main(void)
 	test_bad_credit();
 	test_session_credit();
 	test_turns();
+	test_quantum();
 	return done_testing();
 }

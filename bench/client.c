@@ -272,11 +272,12 @@ client_run(const struct plan *p)
 	try_all();
 	puts("ready");
 	fflush(stdout);
-	if (!wait_for_line())
-		return;
-	start = now_ns();
-	work();
-	report((double)(now_ns() - start) / 1e9);
-	while (wait_for_line())
-		;
+	if (wait_for_line()) {
+		start = now_ns();
+		work();
+		report((double)(now_ns() - start) / 1e9);
+		while (wait_for_line())
+			;
+	}
+	free(conns);
 }

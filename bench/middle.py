@@ -122,7 +122,7 @@ class Middle:
     def _stop(p):
         """Ends a program with all that it started, politely at first."""
         fds = []
-        for pid in tree([p.pid]):
+        for pid in tree([p.pid]) if p.poll() is None else ():
             try:
                 fds.append(os.pidfd_open(pid))
             except ProcessLookupError:

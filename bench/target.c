@@ -21,6 +21,7 @@
 #define BUFFER (256u << 10)
 
 struct served {
+	struct served *next, **link;	/* all that are open */
 	int fd;
 	size_t have;			/* bytes of the head that are there */
 	union {
@@ -32,6 +33,7 @@ struct served {
 };
 
 static unsigned char buffer[BUFFER];
+static struct served *all;
 static int epfd;
 
 static void
@@ -45,8 +47,29 @@ watch(int op, int fd, uint32_t events, void *ptr)
 static void
 served_close(struct served *s)
 {
+	*s->link = s->next;
+	if (s->next)
+		s->next->link = s->link;
 	close(s->fd);
 	free(s);
+}
+
+static void
+served_open(int fd)
+{
+	struct served *s = calloc(1, sizeof(*s));
+	int one = 1;
+
+	if (!s)
+		die("calloc", ENOMEM);
+	s->fd = fd;
+	s->next = all;
+	s->link = &all;
+	if (all)
+		all->link = &s->next;
+	all = s;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	watch(EPOLL_CTL_ADD, fd, EPOLLIN, s);
 }
 
 /* Takes in what was read; false when it is not what a client sends. */
@@ -123,8 +146,7 @@ on_served(struct served *s, uint32_t events)
 static void
 on_listener(int listener)
 {
-	struct served *s;
-	int fd, one = 1;
+	int fd;
 
 	for (int i = 0; i < 64; i++) {
 		fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -133,12 +155,7 @@ on_listener(int listener)
 				return;
 			die("accept", errno);
 		}
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		s = calloc(1, sizeof(*s));
-		if (!s)
-			die("calloc", ENOMEM);
-		s->fd = fd;
-		watch(EPOLL_CTL_ADD, fd, EPOLLIN, s);
+		served_open(fd);
 	}
 }
 
@@ -163,23 +180,26 @@ target_run(void)
 {
 	static char input;		/* stands for standard input */
 	struct epoll_event events[64];
+	bool ends = false;
 	int listener, n;
 
 	epfd = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
 	listener = listen_somewhere();
 	watch(EPOLL_CTL_ADD, listener, EPOLLIN, NULL);
 	watch(EPOLL_CTL_ADD, STDIN_FILENO, EPOLLIN, &input);
-	for (;;) {
+	while (!ends) {
 		n = epoll_wait(epfd, events, 64, -1);
 		if (n < 0 && errno != EINTR)
 			die("epoll_wait", errno);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr == &input)
-				return;
-			if (events[i].data.ptr)
+				ends = true;
+			else if (events[i].data.ptr)
 				on_served(events[i].data.ptr, events[i].events);
 			else
 				on_listener(listener);
 		}
 	}
+	while (all)
+		served_close(all);
 }

@@ -129,8 +129,6 @@ def figures(case, got, cpu, peak):
         out["rate"] = got["bytes"] / got["seconds"] / GIB
         out["cpu"] = cpu / (got["bytes"] / GIB)
         return out
-    if got["exchanges"] == 0:
-        raise Failed("not one exchange in %.1f s" % got["seconds"])
     out["rate"] = got["exchanges"] / got["seconds"]
     out["p50"], out["p99"], out["max"] = got["p50_us"], got["p99_us"], got["max_us"]
     if case.kind == "beside":

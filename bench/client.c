@@ -233,15 +233,17 @@ static void
 work(void)
 {
 	uint64_t end = now_ns() + (uint64_t)(plan->seconds * 1e9), now;
+	int wait_ms;
 
 	phase = WORKING;
 	for (unsigned i = 0; i < n_conns; i++)
 		conn_exchange(&conns[i]);
 	while (n_over < plan->conns) {
 		now = now_ns();
-		if (plan->times == 0 && now >= end)
+		if (plan->times == 0 && now >= end && hist.n > 0)
 			break;
-		turn(plan->times ? STALL_MS : (int)((end - now) / 1000000) + 1);
+		wait_ms = plan->times || now >= end ? STALL_MS : (int)((end - now) / 1000000) + 1;
+		turn(wait_ms);
 	}
 	phase = READY;
 }

@@ -18,7 +18,7 @@ struct plan {
 	uint64_t send;			/* bytes of a request, its head included */
 	uint64_t get;			/* bytes of an answer */
 	uint64_t times;			/* exchanges of each connection; 0: until the time is over */
-	double seconds;			/* with times 0 */
+	double seconds;			/* with times 0; longer if nothing was done by then */
 	bool fresh;			/* a new connection for every exchange */
 };
 

@@ -33,8 +33,9 @@ void mux_stream_tell(struct mux_stream *st, uint16_t code, struct text text);
 /* Frees the stream if it is over for both sides; st may be gone afterwards. */
 void mux_stream_settle(struct mux_stream *st);
 void mux_stream_drop(struct mux_stream *st); /* gone() and free, whatever its state */
-void mux_stream_ended(struct mux_stream *st);     /* CLOSING; no answer is waited for any more */
-void stream_await_end(struct mux_stream *st); /* our RESET has left: the peer's end is due */
+void mux_stream_ended(struct mux_stream *st); /* CLOSING; no answer is waited for any more */
+void mux_stream_await_answer(struct mux_stream *st); /* OPEN has left */
+void mux_stream_await_end(struct mux_stream *st);    /* our RESET has left: the peer's end is due */
 /* Bytes that may be sent now by credit of the stream, and by credit of the session. */
 uint64_t mux_stream_credit(const struct mux_stream *st);
 uint64_t session_credit(const struct mux_stream *st);
@@ -47,7 +48,7 @@ void mux_stream_peer_blocked(struct mux_stream *st);
 /* CREDIT is due now. */
 bool mux_stream_owes(const struct mux_stream *st);
 /* Takes all that can be given into the sums; returns how much, for CREDIT. */
-uint32_t stream_gives(struct mux_stream *st);
+uint32_t mux_stream_gives(struct mux_stream *st);
 void mux_stream_flush_credit(struct mux *m);
 
 #endif

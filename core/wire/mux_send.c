@@ -113,12 +113,13 @@ put_open(struct mux_stream *st, struct wr *w)
 	put_frame(w, FRAME_OPEN, st->id, (uint32_t)n);
 	wr_bytes(w, p, n);
 	st->send_open = false;
+	mux_stream_await_answer(st);
 }
 
 static void
 put_credit(struct mux_stream *st, struct wr *w)
 {
-	uint32_t n = stream_gives(st);
+	uint32_t n = mux_stream_gives(st);
 
 	st->send_credit = false;
 	if (n > 0)
@@ -135,7 +136,7 @@ put_end(struct mux_stream *st, struct wr *w)
 	put_frame(w, st->refused ? FRAME_OPEN_FAIL : FRAME_RESET, st->id, (uint32_t)n);
 	wr_bytes(w, p, n);
 	st->send_end = false;
-	stream_await_end(st);
+	mux_stream_await_end(st);
 }
 
 /* All that one stream has to say besides DATA. It may be gone afterwards. */

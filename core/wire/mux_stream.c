@@ -152,8 +152,17 @@ mux_stream_ended(struct mux_stream *st)
 	list_remove(&st->wait);
 }
 
+/* mux_open() does not know the time: what the mux has seen last may be seconds ago. */
 void
-stream_await_end(struct mux_stream *st)
+mux_stream_await_answer(struct mux_stream *st)
+{
+	st->since = st->m->now;
+	list_remove(&st->wait);
+	list_push(&st->m->opening, &st->wait);
+}
+
+void
+mux_stream_await_end(struct mux_stream *st)
 {
 	if (st->rx_end != END_OPEN)
 		return;
@@ -280,7 +289,7 @@ mux_stream_owes(const struct mux_stream *st)
 }
 
 uint32_t
-stream_gives(struct mux_stream *st)
+mux_stream_gives(struct mux_stream *st)
 {
 	uint32_t n = (uint32_t)MIN(owed(st), UINT32_MAX);
 	struct mux *m = st->m;

@@ -169,6 +169,24 @@ test_open_timeout(void)
 	pair_fini(&p);
 }
 
+static void
+test_open_after_idling(void)
+{
+	struct pair p;
+
+	pair_init(&p, NULL, NULL);
+	pair_login(&p);
+	p.agent.hold_open = true;
+	p.now = mono_add_ms(p.now, 9000); /* and the mux has not noticed */
+	pair_open(&p);
+	pair_pump(&p);
+	p.server.m.heard = p.agent.m.heard = p.now;
+	pair_sleep(&p, 9000);
+	p.server.m.heard = p.agent.m.heard = p.now;
+	is_int(ms_left(&p.server), 6000, "the 15 s begin when OPEN leaves");
+	pair_fini(&p);
+}
+
 /* Keeps the session alive while the agent's answer to RESET is withheld. */
 static void
 live_without_answer(struct pair *p, int64_t ms)
@@ -500,6 +518,7 @@ main(void)
 	test_long_sleep();
 	test_round_trip();
 	test_open_timeout();
+	test_open_after_idling();
 	test_zombie();
 	test_glitches();
 	test_ping_flood();

@@ -96,16 +96,25 @@ def _lock_port(port):
     return True
 
 
+def _unlock_ports(keep):
+    """Gives back all but the first keep ports that this process has."""
+    while len(_port_locks) > keep:
+        os.close(_port_locks.pop())
+
+
 def free_ports(n=1):
-    """The first of n ports in a row that are free on 127.0.0.1 and ours until this process ends."""
-    for _ in range(1000):
-        first = random.randrange(12000, 32000 - n)
-        mine = len(_port_locks)
-        if all(_lock_port(first + i) for i in range(n)):
-            return first
-        while len(_port_locks) > mine:  # a row with a gap is of no use
-            os.close(_port_locks.pop())
-    raise RuntimeError("no free ports")
+    """The first of n ports in a row that are free on 127.0.0.1, and ours until the site ends that was
+    made last (or this process)."""
+    low, high = 10100, 32700
+    had = len(_port_locks)
+    port = random.randrange(low, high)
+    for _ in range(2 * (high - low)):
+        port = low if port == high else port + 1
+        if port == low or not _lock_port(port):
+            _unlock_ports(had)          # a row with a gap is of no use
+        elif len(_port_locks) - had == n:
+            return port - n + 1
+    raise RuntimeError("no row of %d free ports" % n)
 
 
 def free_port():
@@ -393,6 +402,7 @@ class Site:
         self.folder = tempfile.mkdtemp(prefix="adit-%s-" % re.sub(r"\W+", "-", name)[:40])
         os.chmod(self.folder, 0o700)
         self.programs, self.owned = [], []
+        self.ports_before = len(_port_locks)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
         self.env.update(HOME=self.folder, LC_ALL="C.UTF-8")
         self.env.setdefault("MALLOC_PERTURB_", "165")
@@ -532,6 +542,7 @@ class Site:
             thing.close()
         for p in reversed(self.programs):
             wrong += p.close()
+        _unlock_ports(self.ports_before)
         if not wrong and not os.environ.get("ADIT_TEST_KEEP"):
             shutil.rmtree(self.folder)
         return wrong

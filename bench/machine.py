@@ -69,7 +69,8 @@ def describe(source, build, find, peers):
     """What stands at the head of a report, as a dictionary of texts."""
     makefile = os.path.join(build, "Makefile") if build else ""
     commit = said(["git", "-C", source, "log", "-1", "--format=%h"]).strip()
-    changed = said(["git", "-C", source, "status", "--porcelain", "core", "plugins", "include"])
+    changed = said(["git", "--no-optional-locks", "-C", source, "status", "--porcelain", "core",
+                    "plugins", "include"])
     out = {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "kernel": platform.release(),

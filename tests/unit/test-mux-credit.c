@@ -193,6 +193,32 @@ test_parked_go_on(bool by_reset)
 	pair_fini(&p);
 }
 
+/* A stream that ends takes with it what it had outstanding, whatever ends it. */
+static void
+test_parked_go_on_at_an_end(void)
+{
+	struct pair p;
+	struct sock *k = begin(&p, 65536), *waiting;
+
+	sock_send(k, 65535);
+	sock_end(k);
+	pair_pump(&p);
+	waiting = pair_open(&p);
+	sock_send(waiting, 65536);
+	pair_pump(&p);
+	is_int(waiting->pulled, 65536 - (65535 - MUX_FLOOR) + MUX_FLOOR, "a stream waits for another");
+	ok(waiting->st->parked, "whose upload nobody reads");
+	sock_end(sock_peer(k));
+	end_output(&p.agent, MUX_OUTPUT_MIN);
+	p.server.n_wake = 0;
+	end_deliver(&p.agent, SIZE_MAX);
+	ok(k->st == NULL && p.server.n_wake > 0, "its end wakes the sender");
+	pair_pump(&p);
+	is_int(waiting->pulled, 65536, "and the rest goes");
+	pair_finish(&p);
+	pair_fini(&p);
+}
+
 /* Bytes behind FIN still belong to the session's window until they are consumed. */
 static void
 test_credit_after_fin(void)
@@ -353,6 +379,7 @@ test_session_credit(void)
 {
 	struct pair p;
 	struct sock *k = begin(&p, 65536), *far = sock_peer(k);
+	struct seen s;
 
 	for (int i = 0; i < 3; i++)
 		sock_send(pair_open(&p), 65536);
@@ -361,10 +388,12 @@ test_session_credit(void)
 	far = sock_peer(k);
 	is_int(far->got, MUX_FLOOR, "a stream waits for the session");
 	end_feed_u32(&p.server, FRAME_CREDIT, 0, 1000);
-	while (mux_wants_output(&p.server.m) && end_output(&p.server, 65536) > 0)
-		;
+	end_look(&p.server, &s);
+	is_int(s.data, 1000, "CREDIT for stream 0 lets that much go");
+	is_int(s.n[FRAME_BLOCKED], 1, "and BLOCKED is said again");
+	is_int(s.last[FRAME_BLOCKED].stream, 0, "for the session");
 	is_int(k->pulled + p.server.socks[2]->pulled, 2 * MUX_FLOOR + 1000 + 16384,
-		"CREDIT for stream 0 lets it go on");
+		"to whom has waited");
 	end_check(&p.server);
 	pair_fini(&p);
 }
@@ -442,6 +471,7 @@ main(void)
 	test_floors();
 	test_parked_go_on(false);
 	test_parked_go_on(true);
+	test_parked_go_on_at_an_end();
 	test_credit_after_fin();
 	test_hurry();
 	test_no_crumbs();

@@ -281,6 +281,7 @@ class Peer:
                     last = f
         except Closed as e:
             last = e.goaway or last
+            self.sock.close()           # whoever said GOAWAY waits a second for this
             if code is not None:
                 assert code_of(last) == code, "closed with %s (%s), not %s\n%s" % (
                     code_of(last), e, code, self.story())

@@ -414,6 +414,8 @@ def test_exit_status_of_adit(site):
             (2, ["run", "--no-such-option"], "--no-such-option"),
             (2, ["publish"], "publish"),
             (1, ["run", *where, *tunnel, *good, "--port", "1"], "not permitted"),
+            (69, ["run", *tunnel, *good, "--no-reconnect", "--server", "x" * 64 + ".invalid:1"],
+             "cannot resolve " + "x" * 64 + ".invalid: "),
             (0, ["--version"], "adit "),
     ):
         got, text = exit_of(site, "adit", *args)

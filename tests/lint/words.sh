@@ -11,7 +11,8 @@ cd "$top_srcdir" || exit 99
 files() {
 	find . -type d \( -name .git -o -name autom4te.cache -o -name build-aux -o -name __pycache__ \
 		-o -name .pytest_cache -o -name 'build-*' -o -name corpus -o -name .libs \
-		-o -name .deps -o -path './adit-[0-9]*' -o -path ./uninstalled \) -prune \
+		-o -name .deps -o -path './adit-[0-9]*' -o -path ./uninstalled \
+		-o -path ./_build -o -path ./_inst \) -prune \
 		-o -type f ! -name configure ! -name '*~' ! -name 'Makefile*' ! -name aclocal.m4 \
 		! -name 'config.*' ! -name 'stamp-*' ! -name libtool ! -path './m4/l*' \
 		! -path ./adit ! -path ./aditd ! -name '*.l[oa]' ! -name '*.o' ! -name '*.log' \

@@ -229,6 +229,7 @@ def test_log_level(w):
 def test_not_while_draining(site):
     w = World(site, limits={"drain_for": "10m"})
     with w.traffic as t:
+        t.wait(MIB)                             # so that its clients are in
         w.server.signal(signal.SIGTERM)
         w.server.wait_for("draining")
         assert "not reloading, because the server is draining" in reload(w.server)

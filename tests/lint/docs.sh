@@ -80,4 +80,30 @@ while read -r f; do
 	[ -e "$f" ] || [ -e "$f.c" ] || [ -e "core/$f" ] || echo "$f"
 done <"$tmp/named" >"$tmp/missing"
 check "the files that they name are there" "$(cat "$tmp/missing")"
+
+# adit-plugin(3) shows the files of the example between comments with their names. They are
+# compared as mandoc's input, without what begins each file: its licence and what it is for.
+example_shown() {
+	sed -n "/^\.\\\\\" plugins\/example\/$1\$/,/^\.\\\\\" end\$/p" man/adit-plugin.3 |
+		grep -v '^\.' | sed 's/^\\&//; s/\\-/-/g; s/\\(aq/'"'"'/g; s/\\(ha/^/g; s/\\e/\\/g'
+}
+for f in auth-allow.c configure.ac Makefile.am; do
+	awk 'begun || /^(#include|AC_INIT|ACLOCAL)/ { begun = 1; print }' plugins/example/$f \
+		>"$tmp/is"
+	lines=$(wc -l <"$tmp/is")
+	check "plugins/example/$f can be compared" "$([ "$lines" -gt 5 ] || cat "$tmp/is")"
+	example_shown $f >"$tmp/shown"
+	check "adit-plugin(3) shows plugins/example/$f" "$(diff "$tmp/is" "$tmp/shown")"
+done
+
+# Whatever stands in the headers for plugins of logins is in one of the two pages.
+cat man/adit-plugin.3 man/adit-auth.3 >"$tmp/pages"
+grep -ohE '\<(adit_[a-z_]+\(|ADIT_[A-Z_]+\>)' include/adit/plugin.h include/adit/auth.h |
+	tr -d '(' | grep -vE '^ADIT_(.*_H|PRINTF|KIND_(TRANSPORT|ROUTE))$' | sort -u >"$tmp/names"
+lines=$(wc -l <"$tmp/names")
+check "the headers have names" "$([ "$lines" -gt 50 ] || cat "$tmp/names")"
+while read -r name; do
+	grep -qw -- "$name" "$tmp/pages" || echo "$name"
+done <"$tmp/names" >"$tmp/missing"
+check "the manual has every name of plugin.h and auth.h" "$(cat "$tmp/missing")"
 finish

@@ -23,7 +23,7 @@ case ${1-} in
 '') ;;
 --quick) quick=yes ;;
 *)
-	sed -n '5,12s/^# \{0,1\}//p' "$0"
+	sed -n '5,12s/^# \{0,1\}//p' check.sh
 	exit 2
 	;;
 esac

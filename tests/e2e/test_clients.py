@@ -45,11 +45,13 @@ def publish(site, server):
     """publish(port): the public port of a tunnel to a port of this host."""
     def up(target, *args):
         up.agent = site.agent(server, target, *args)
-        up.fds = up.agent.fds()
+        up.fds = up.agent.fds() if os.getuid() == 0 else None
         return up.agent.public[1]
 
     def summary():
         """What the agent says in the end, when its streams are over."""
+        if up.fds is None:
+            pytest.skip("only root can see that the streams are over")
         up.agent.wait_fds(up.fds)
         assert up.agent.stop() == 0
         return up.agent.text("out")
@@ -69,6 +71,8 @@ class Sshd:
 
     def __init__(self, site):
         keygen, sshd = tool("ssh-keygen"), tool("sshd")
+        if os.path.basename(pwd.getpwuid(os.getuid()).pw_shell) in ("nologin", "false"):
+            pytest.skip("this user may not log in")
         self.site = site
         self.port = free_port()
         for name in ("host", "user"):

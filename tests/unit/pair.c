@@ -568,8 +568,9 @@ struct sock *
 pair_open(struct pair *p)
 {
 	struct msg_open open = {.tunnel = 1, .family = 4, .port = 4711, .ip = {192, 0, 2, 7}};
-	struct mux_stream *st = mux_open(&p->server.m, &open, NULL);
+	struct mux_stream *st = mux_open(&p->server.m, &open, p);
 
+	must(st == NULL || st->user == p);
 	return st != NULL ? sock_new(&p->server, st) : NULL;
 }
 

@@ -270,6 +270,16 @@ test_hurry(void)
 	sock_consume(p.agent.socks[5], 1);
 	end_look(&p.agent, &s);
 	is_int(s.n[FRAME_CREDIT], 1, "a kilobyte is none");
+	for (size_t i = 0; i < p.agent.n_socks; i++)
+		sock_consume(p.agent.socks[i], UINT64_MAX);
+	end_look(&p.agent, &s);
+	k = p.server.socks[6];
+	sock_send(k, 30000);
+	end_output(&p.server, 65536);
+	end_deliver(&p.server, SIZE_MAX);
+	sock_consume(sock_peer(k), 5000);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 0, "and when there is plenty again, CREDIT can wait again");
 	end_check(&p.agent);
 	pair_fini(&p);
 }

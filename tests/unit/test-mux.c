@@ -50,6 +50,8 @@ test_login(void)
 	is_int(p.agent.n_auth_ok, 1, "AUTH_OK came once");
 	ok(p.agent.m.session_id == 77 && p.server.m.session_id == 77, "the session has its number");
 	is_int(p.agent.m.peer.stream_window, 65536, "the agent knows the server's window");
+	is_mem(p.server.m.peer.nonce, "thirty-two bytes that are not so", MSG_NONCE,
+		"the server knows the agent's nonce");
 	pair_check(&p);
 	end_look(&p.agent, &s);
 	is_str(s.order, "", "then there is silence");

@@ -358,6 +358,7 @@ on_pull(struct mux *m, struct mux_stream *st, void *p, size_t n)
 		return -ECONNRESET;
 	}
 	if (n == 0 && k->eof) {
+		mux_ready(st); /* allowed, and of no use */
 		k->fin_pulled = true;
 		return 0;
 	}

@@ -222,6 +222,7 @@ check_quiet(struct end *e)
 {
 	struct end *other = pair_peer(e);
 
+	must(!mux_wants_output(&e->m));
 	must(e->m.n_streams == other->m.n_streams);
 	must(e->m.tx_over == other->m.rx_over);
 	for (size_t i = 0; i < e->n_socks; i++) {

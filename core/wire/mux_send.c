@@ -80,6 +80,15 @@ rx_seq(const struct mux *m)
 }
 
 static void
+output_blocked(struct mux *m, struct wr *w)
+{
+	if (!m->blocked_due || wr_room(w) < FRAME_HEADER + 8)
+		return;
+	put_u64(w, FRAME_BLOCKED, 0, 0);
+	m->blocked_due = false;
+}
+
+static void
 output_session(struct mux *m, struct wr *w)
 {
 	if (wr_room(w) < SESSION_CONTROL_MAX)
@@ -98,10 +107,7 @@ output_session(struct mux *m, struct wr *w)
 		m->ping_waiting = true;
 		m->ping_at = m->now;
 	}
-	if (m->blocked_due) {
-		put_u64(w, FRAME_BLOCKED, 0, 0);
-		m->blocked_due = false;
-	}
+	output_blocked(m, w);
 }
 
 static void
@@ -322,6 +328,7 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 		if (list_empty(&m->due))
 			output_data(m, &w);
 		output_due(m, &w); /* BLOCKED and ends that sending has found */
+		output_blocked(m, &w);
 	}
 	must(!w.bad);
 	m->tx_total += wr_len(&w);

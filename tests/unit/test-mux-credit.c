@@ -394,6 +394,7 @@ test_session_credit(void)
 	for (int i = 0; i < 3; i++)
 		sock_send(pair_open(&p), 65536);
 	pair_pump(&p);
+	ok(!mux_wants_output(&p.server.m), "BLOCKED for the session does not wait for a next time");
 	k = p.server.socks[3];
 	far = sock_peer(k);
 	is_int(far->got, MUX_FLOOR, "a stream waits for the session");

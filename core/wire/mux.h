@@ -169,7 +169,8 @@ void mux_fini(struct mux *m);
 /* 0, or -EPROTO: the session has ended (closed() came). */
 int mux_recv(struct mux *m, struct mono now, const uint8_t *p, size_t n);
 
-/* Fills p with at most cap bytes (cap at least MUX_OUTPUT_MIN); returns how many. */
+/* Fills p with at most cap bytes (cap at least MUX_OUTPUT_MIN); returns how many. After 0 there is
+ * nothing until wake(). */
 size_t mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap);
 bool mux_wants_output(const struct mux *m);
 

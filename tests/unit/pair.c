@@ -505,6 +505,7 @@ end_output(struct end *e, size_t cap)
 	n = mux_output(&e->m, e->pair->now, l->p + l->to, cap);
 	must(n <= cap);
 	l->to += n;
+	must(n > 0 || !mux_wants_output(&e->m)); /* whoever gets nothing stops asking */
 	if (!mux_wants_output(&e->m))
 		e->awake = false;
 	return n;

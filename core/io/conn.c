@@ -39,6 +39,24 @@ layer_leave(struct conn *c)
 
 /* ---- Out ---------------------------------------------------------------------------------------- */
 
+/* The peer is gone, but its last words (GOAWAY) may be here unread: reading finds them, and then the
+ * end. Always returns -1. */
+static int
+write_failed(struct conn *c, int err)
+{
+	if (c->finishing) {
+		conn_fail(c, err, NULL);
+		return -1;
+	}
+	c->write_err = err;
+	if (c->chunk != NULL)
+		chunk_put(c->sock.w, c->chunk);
+	c->chunk = NULL;
+	bufq_fini(&c->below);
+	sock_want_write(&c->sock, false);
+	return -1;
+}
+
 /* Writes the chunk that waits. 1: all of it; 0: the socket is full; -1: the conn has failed. */
 static int
 write_chunk(struct conn *c)
@@ -48,10 +66,8 @@ write_chunk(struct conn *c)
 
 	if (n == -EAGAIN)
 		return 0;
-	if (n < 0) {
-		conn_fail(c, (int)n, NULL);
-		return -1;
-	}
+	if (n < 0)
+		return write_failed(c, (int)n);
 	c->tx_bytes += (uint64_t)n;
 	k->off += (size_t)n;
 	if (k->off < k->len)
@@ -98,10 +114,8 @@ write_below(struct conn *c)
 
 		if (n == -EAGAIN)
 			return 0;
-		if (n < 0) {
-			conn_fail(c, (int)n, NULL);
-			return -1;
-		}
+		if (n < 0)
+			return write_failed(c, (int)n);
 		c->tx_bytes += (uint64_t)n;
 		bufq_consume(&c->below, (size_t)n);
 	}
@@ -142,15 +156,18 @@ flush_layered(struct conn *c, bool *more_r)
 static void
 finish(struct conn *c)
 {
-	if (c->layer.ops != NULL && c->layer.ops->finish != NULL && !c->shut) {
+	int rc;
+
+	if (c->layer.ops != NULL && c->layer.ops->finish != NULL && !c->farewell)
 		c->layer.ops->finish(c->layer.state);
-		if (write_below(c) <= 0)
-			return;
-	}
-	if (!c->shut)
+	c->farewell = true;
+	rc = write_below(c);
+	if (rc > 0) {
 		(void)sock_shutdown(&c->sock); /* a failure shows when reading */
-	c->shut = true;
-	sock_want_write(&c->sock, false);
+		c->shut = true;
+	}
+	if (rc >= 0)
+		sock_want_write(&c->sock, rc == 0);
 }
 
 static void
@@ -159,7 +176,7 @@ flush(struct conn *c)
 	bool more;
 	int rc;
 
-	if (c->closed || c->shut)
+	if (c->closed || c->shut || c->write_err != 0)
 		return;
 	if (!c->ready && c->layer.ops == NULL) {
 		c->ready = true;
@@ -216,7 +233,7 @@ on_readable(struct sock *s)
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
-		conn_fail(c, (int)n, NULL);
+		conn_fail(c, n == 0 ? c->write_err : (int)n, NULL);
 		return;
 	}
 	c->rx_bytes += (uint64_t)n;
@@ -318,7 +335,7 @@ conn_layer_down(struct adit_layer *l, const void *data, size_t n)
 {
 	struct conn *c = l->conn;
 
-	if (c->closed || bufq_append(&c->below, data, n) < 0)
+	if (c->closed || c->write_err != 0 || bufq_append(&c->below, data, n) < 0)
 		return -1;
 	conn_kick(c);
 	return 0;

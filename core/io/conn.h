@@ -46,8 +46,10 @@ struct conn {
 	struct chunk *chunk; /* without: the chunk that waits for the socket */
 	struct turn_end flush;
 	struct timer linger; /* of conn_finish() */
-	bool ready, closed, finishing, shut; /* shut: our FIN is out */
+	bool ready, closed, finishing;
+	bool farewell, shut; /* the layer has said its end; our FIN is out */
 	bool flushing, kicked;               /* kicked: asked for while flushing */
+	int write_err; /* the socket takes nothing more; what it still has to say is read first */
 	unsigned in_layer;                   /* calls into the layer under way: its state must live */
 	uint64_t rx_bytes, tx_bytes; /* of the socket */
 };

@@ -80,7 +80,8 @@ lost(struct agent_worker *aw, uint16_t code, const char *text, int64_t retry_ms)
 		stopped(aw, code, text, true);
 		return;
 	}
-	ev.retry_ms = MAX(backoff_ms(aw->attempt), retry_ms);
+	ev.retry_ms = backoff_ms(aw->attempt); /* random: MAX would ask for it twice */
+	ev.retry_ms = MAX(ev.retry_ms, retry_ms);
 	snprintf(ev.text, sizeof(ev.text), "%s", text);
 	agent_say(aw->a, &ev);
 	aw->attempt++;

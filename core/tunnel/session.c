@@ -163,7 +163,7 @@ on_link_closed(struct conn *c, int err, const char *text)
 		return;
 	}
 	mux_detach(&s->mux);
-	if (err == 0 && s->left_code != CODE_NONE) {
+	if (s->left_code != CODE_NONE) {
 		end(s, s->left_code, s->left_text, false, s->left_retry_ms);
 		return;
 	}

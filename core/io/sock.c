@@ -213,6 +213,15 @@ sock_abort(struct sock *s)
 }
 
 void
+sock_keep_alive(int fd)
+{
+	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, 120);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, 30);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
+void
 sock_tune_link(struct sock *s, int unsent, int64_t dead_ms)
 {
 	set_int(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent);

@@ -70,6 +70,10 @@ void sock_abort_fd(int fd);
  * their listener. Off before a clean sock_close(). */
 void sock_end_by_reset(int fd, bool on);
 
+/* Finds out within some minutes that a peer has vanished (TCP keep-alive after 2 minutes of silence).
+ * Connections inherit it from their listener. */
+void sock_keep_alive(int fd);
+
 /* For a link: how many unsent bytes the kernel keeps (TCP_NOTSENT_LOWAT), keep-alive and
  * TCP_USER_TIMEOUT in milliseconds. */
 void sock_tune_link(struct sock *s, int unsent, int64_t dead_ms);

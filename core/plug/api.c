@@ -430,6 +430,12 @@ adit_claim_listen(struct adit_claim *claim, const char *host, uint16_t port)
 	return addr_parse(host, port, &claim->listen) == 0 ? 0 : -1;
 }
 
+void
+adit_claim_asked(struct adit_claim *claim)
+{
+	claim->asked = true;
+}
+
 int
 adit_claim_refuse(struct adit_claim *claim, enum adit_refusal why, const char *fmt, ...)
 {

@@ -149,6 +149,7 @@ struct adit_claim {
 	size_t n_params;
 	uint16_t reserved; /* port that this tunnel had before, or 0 */
 	struct addr listen; /* the candidate */
+	bool asked;         /* it is what the agent asked for */
 	uint16_t code;      /* refusal */
 	char text[256];
 };

@@ -82,33 +82,52 @@ bound(struct server_session *ss, uint32_t id, const char *name, uint64_t claim, 
 	mux_send_bind_ok(&ss->base.mux, id, url);
 }
 
-/* One candidate. 0: it is ours; -EADDRINUSE: try the next; other negative errno: it cannot be had. */
+/* Opens the front of a new claim; who takes the agent over meanwhile may give the claim up. */
 static int
-try_candidate(struct server_session *ss, const char *name, uint32_t id, const struct addr *a,
-	uint64_t *claim_r)
+open_front(struct server_session *ss, uint64_t claim, const struct addr *a)
 {
 	struct registry *r = ss->sw->srv->registry;
-	char text[ADDR_TEXT_MAX];
 	uint32_t front;
-	int rc;
+	int rc = front_open(ss->sw, claim, a);
 
-	switch (registry_claim(r, ss->reg_id, name, id, addr_text(a, text, sizeof(text)),
-		addr_port(a), claim_r)) {
+	if (rc < 0) {
+		registry_unclaim(r, ss->reg_id, claim, &front);
+		return rc;
+	}
+	if (registry_fronted(r, claim, ss->sw->w->index))
+		return 0;
+	front_close(ss->sw, claim);
+	return -ESHUTDOWN;
+}
+
+/* One candidate. 0: it is ours; -EADDRINUSE: try the next; other negative errno: it cannot be had. */
+static int
+try_candidate(struct server_session *ss, uint32_t id, const struct adit_claim *c, uint64_t *claim_r)
+{
+	const struct addr *a = &c->listen;
+	char text[ADDR_TEXT_MAX];
+	struct claim_ask ask = {
+		.tunnel = c->tunnel,
+		.tunnel_id = id,
+		.address = addr_text(a, text, sizeof(text)),
+		.port = addr_port(a),
+		.asked = c->asked,
+		.max = (size_t)ss->sw->conf->conf->limits.tunnels_per_account,
+	};
+
+	switch (registry_claim(ss->sw->srv->registry, ss->reg_id, &ask, claim_r)) {
 	case CLAIM_MOVED:
 		return 0;
 	case CLAIM_TAKEN:
 		return -EADDRINUSE;
 	case CLAIM_LOST:
 		return -ESHUTDOWN;
+	case CLAIM_FULL:
+		return -EDQUOT;
 	case CLAIM_NEW:
 		break;
 	}
-	rc = front_open(ss->sw, *claim_r, a);
-	if (rc == 0)
-		registry_fronted(r, *claim_r, ss->sw->w->index);
-	else
-		registry_unclaim(r, ss->reg_id, *claim_r, &front);
-	return rc;
+	return open_front(ss, *claim_r, a);
 }
 
 static void
@@ -125,6 +144,7 @@ claim_address(struct server_session *ss, const struct module *m, uint32_t id,
 	c.reserved = registry_port(ss->sw->srv->registry, ss->reg_id, a->name);
 	for (uint32_t attempt = 0; attempt < CANDIDATES_MAX; attempt++) {
 		memset(&c.listen, 0, sizeof(c.listen));
+		c.asked = false;
 		c.code = CODE_INTERNAL;
 		if (m->route.claim(m->inst, worker, &c, attempt) != 0) {
 			refuse(ss, id, a->name, c.code, c.text[0] != '\0' ? c.text : "refused");
@@ -132,9 +152,14 @@ claim_address(struct server_session *ss, const struct module *m, uint32_t id,
 		}
 		if (c.listen.len == 0)
 			break;
-		rc = try_candidate(ss, a->name, id, &c.listen, &claim);
+		rc = try_candidate(ss, id, &c, &claim);
 		if (rc == 0) {
 			bound(ss, id, a->name, claim, &c.listen);
+			return;
+		}
+		if (rc == -EDQUOT) {
+			refuse(ss, id, a->name, CODE_LIMIT,
+				"the account has all its tunnels (limit tunnels_per_account)");
 			return;
 		}
 		if (rc != -EADDRINUSE) {

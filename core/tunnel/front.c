@@ -61,6 +61,7 @@ front_open(struct server_worker *sw, uint64_t claim, const struct addr *a)
 	if (fd < 0)
 		return fd;
 	sock_end_by_reset(fd, true);
+	sock_keep_alive(fd);
 	f = xcalloc(1, sizeof(*f));
 	f->sw = sw;
 	f->claim = claim;

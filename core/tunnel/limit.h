@@ -17,6 +17,8 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 	X(sessions, COUNT, 10000, 1, 1000000, "sessions of all accounts together")                 \
 	X(sessions_per_account, COUNT, 100, 1, 1000000, "sessions of one account")                 \
 	X(tunnels_per_session, COUNT, 64, 1, 10000, "tunnels of one session")                      \
+	X(tunnels_per_account, COUNT, 256, 1, 100000,                                              \
+		"tunnels of one account, those that wait for their agent included")               \
 	X(streams_per_session, COUNT, 4096, 1, 1000000, "public connections of one session")       \
 	X(opening_per_session, COUNT, 256, 1, 100000,                                              \
 		"public connections of one session that wait for their target")                    \

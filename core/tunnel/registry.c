@@ -24,7 +24,8 @@ struct account {
 
 /* One identity, while it has a session or a claim. */
 struct agent_entry {
-	char *key;
+	char *key; /* account/agent */
+	size_t account_len;
 	struct session_ref session; /* id 0: away */
 	struct list claims;
 };
@@ -153,6 +154,7 @@ agent_get(struct registry *r, const struct identity *id)
 		return a;
 	a = xcalloc(1, sizeof(*a));
 	a->key = xstrdup(key);
+	a->account_len = strlen(id->account);
 	list_init(&a->claims);
 	strmap_put(&r->agents, key, a);
 	return a;
@@ -323,48 +325,106 @@ claim_new(struct registry *r, struct agent_entry *a, const char *tunnel, const c
 	return c;
 }
 
+static bool
+same_account(const struct agent_entry *a, const struct agent_entry *b)
+{
+	return a->account_len == b->account_len && memcmp(a->key, b->key, a->account_len) == 0;
+}
+
+/* Room for one more claim of a's account, if need be in place of the one that waits longest; its front
+ * is closed when it expires, at the next sweep. */
+static bool
+make_room(struct registry *r, const struct agent_entry *a, size_t max)
+{
+	struct claim *c, *oldest = NULL;
+	size_t pos = 0, n = 0;
+
+	while ((c = idmap_next(&r->claims, &pos, NULL)) != NULL) {
+		if (!same_account(c->agent, a) || (c->owner.id == 0 && c->until.ns == 0))
+			continue;
+		n++;
+		if (c->owner.id == 0 && (oldest == NULL || mono_before(c->until, oldest->until)))
+			oldest = c;
+	}
+	if (n < max)
+		return true;
+	if (oldest != NULL)
+		oldest->until = (struct mono){0};
+	return oldest != NULL;
+}
+
+/* A reserved claim changes hands within its account. */
+static void
+hand_over(struct claim *c, struct agent_entry *to, const char *tunnel)
+{
+	list_remove(&c->node);
+	list_push(&to->claims, &c->node);
+	c->agent = to;
+	snprintf(c->tunnel, sizeof(c->tunnel), "%s", tunnel);
+}
+
+static bool
+may_have(const struct claim *c, const struct agent_entry *a, const struct claim_ask *ask)
+{
+	if (c->owner.id != 0)
+		return false;
+	if (c->agent == a && strcmp(c->tunnel, ask->tunnel) == 0)
+		return true;
+	return ask->asked && same_account(c->agent, a);
+}
+
 static enum claim_result
-claim_locked(struct registry *r, uint64_t session, const char *tunnel, uint32_t tunnel_id,
-	const char *address, uint16_t port, uint64_t *claim_r)
+claim_locked(struct registry *r, uint64_t session, const struct claim_ask *ask, uint64_t *claim_r)
 {
 	struct session_entry *s = idmap_get(&r->sessions, session);
-	struct claim *c = strmap_get(&r->addresses, address);
+	struct claim *c = strmap_get(&r->addresses, ask->address);
+	struct agent_entry *before = c != NULL ? c->agent : NULL;
 
 	if (s == NULL)
 		return CLAIM_LOST;
-	if (c != NULL && (c->agent != s->agent || c->owner.id != 0 || strcmp(c->tunnel, tunnel) != 0))
+	if (c != NULL && !may_have(c, s->agent, ask))
 		return CLAIM_TAKEN;
+	if (c == NULL && !make_room(r, s->agent, ask->max))
+		return CLAIM_FULL;
 	if (c == NULL)
-		c = claim_new(r, s->agent, tunnel, address, port);
+		c = claim_new(r, s->agent, ask->tunnel, ask->address, ask->port);
+	else
+		hand_over(c, s->agent, ask->tunnel);
 	c->owner = s->agent->session;
-	c->tunnel_id = tunnel_id;
-	give_up_others(s->agent, c);
+	c->tunnel_id = ask->tunnel_id;
 	*claim_r = c->id;
-	return c->front != REGISTRY_NO_WORKER ? CLAIM_MOVED : CLAIM_NEW;
+	if (before != NULL && before != s->agent)
+		agent_settle(r, before);
+	if (c->front == REGISTRY_NO_WORKER)
+		return CLAIM_NEW;
+	give_up_others(s->agent, c);
+	return CLAIM_MOVED;
 }
 
 enum claim_result
-registry_claim(struct registry *r, uint64_t session, const char *tunnel, uint32_t tunnel_id,
-	const char *address, uint16_t port, uint64_t *claim_r)
+registry_claim(struct registry *r, uint64_t session, const struct claim_ask *ask, uint64_t *claim_r)
 {
 	enum claim_result result;
 
 	pthread_mutex_lock(&r->lock);
-	result = claim_locked(r, session, tunnel, tunnel_id, address, port, claim_r);
+	result = claim_locked(r, session, ask, claim_r);
 	pthread_mutex_unlock(&r->lock);
 	return result;
 }
 
-void
+bool
 registry_fronted(struct registry *r, uint64_t claim, uint32_t worker)
 {
 	struct claim *c;
 
 	pthread_mutex_lock(&r->lock);
 	c = idmap_get(&r->claims, claim);
-	if (c != NULL)
+	if (c != NULL) {
 		c->front = worker;
+		give_up_others(c->agent, c);
+	}
 	pthread_mutex_unlock(&r->lock);
+	return c != NULL;
 }
 
 void

@@ -53,13 +53,24 @@ enum claim_result {
 	CLAIM_MOVED, /* it was reserved for this tunnel and has a front that goes on */
 	CLAIM_TAKEN, /* somebody else's, or another tunnel's of the same agent */
 	CLAIM_LOST,  /* the session is not logged in any more */
+	CLAIM_FULL,  /* the account has as many as it may */
 };
 
-/* Asks for a public address. address is its text, unique: "127.0.0.1:10022". Another address that the
- * same tunnel had is given up. */
-enum claim_result registry_claim(struct registry *r, uint64_t session, const char *tunnel,
-	uint32_t tunnel_id, const char *address, uint16_t port, uint64_t *claim_r);
-void registry_fronted(struct registry *r, uint64_t claim, uint32_t worker);
+struct claim_ask {
+	const char *tunnel; /* its name */
+	uint32_t tunnel_id;
+	const char *address; /* unique text: "127.0.0.1:10022" */
+	uint16_t port;
+	bool asked; /* by the agent itself: what waits for another of its account's agents will do */
+	size_t max; /* claims of the account: above, the one that waits longest is given up */
+};
+
+/* Asks for a public address. Another address that the same tunnel had is given up, with CLAIM_NEW not
+ * before registry_fronted(). */
+enum claim_result registry_claim(struct registry *r, uint64_t session, const struct claim_ask *ask,
+	uint64_t *claim_r);
+/* Its front is open on worker. False: it has been given up meanwhile; the caller closes the front. */
+bool registry_fronted(struct registry *r, uint64_t claim, uint32_t worker);
 
 /* Gives a claim up at once. *worker_r: whose front is to be closed (or REGISTRY_NO_WORKER). */
 void registry_unclaim(struct registry *r, uint64_t session, uint64_t claim, uint32_t *worker_r);

@@ -57,7 +57,7 @@ turn_away(int fd, bool bare, uint16_t code, const char *text, int64_t retry_ms)
 		(void)send(fd, p, FRAME_HEADER + n, MSG_NOSIGNAL | MSG_DONTWAIT);
 		shutdown(fd, SHUT_WR);
 		/* What the agent has sent is read away, lest its arrival resets our answer. */
-		while (recv(fd, p, sizeof(p), MSG_DONTWAIT) > 0)
+		for (int i = 0; i < 16 && recv(fd, p, sizeof(p), MSG_DONTWAIT) > 0; i++)
 			;
 	}
 	close(fd);

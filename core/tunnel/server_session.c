@@ -217,6 +217,8 @@ server_session_client(struct server_session *ss, int fd, const struct addr *from
 	stream_attach(st, fd);
 	if (st->ms == NULL)
 		stream_abort(st, CODE_SHUTDOWN, NULL);
+	if (st->ms == NULL && ss->base.mux.last_id == STREAM_ID_MAX)
+		session_fail(&ss->base, CODE_LIMIT, "the session's stream ids are used up");
 	ss->clients++;
 	session_rearm(&ss->base);
 }
@@ -348,6 +350,17 @@ static const struct session_ops server_session_ops = {
 	.free = on_free,
 };
 
+/* The listener may have accepted under another configuration than the worker has: the same transport
+ * of this one. */
+static const struct module *
+transport_of(const struct server_conf *conf, const struct module *like)
+{
+	for (size_t i = 0; i < conf->modules.n_transport; i++)
+		if (strcmp(conf->modules.transport[i]->plugin->name, like->plugin->name) == 0)
+			return conf->modules.transport[i];
+	return NULL;
+}
+
 void
 server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 	struct server_conf *conf, size_t transport)
@@ -356,8 +369,7 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 
 	ss->sw = sw;
 	ss->conf = worker_conf_use(sw);
-	/* The listener may have accepted under a configuration that is not in force any more. */
-	ss->transport = ss->conf->conf == conf ? conf->modules.transport[transport] : NULL;
+	ss->transport = transport_of(ss->conf->conf, conf->modules.transport[transport]);
 	ss->from = *from;
 	addr_text(from, ss->from_text, sizeof(ss->from_text));
 	addr_host_text(from, ss->from_host, sizeof(ss->from_host));

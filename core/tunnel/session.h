@@ -70,8 +70,9 @@ void session_on_closed(struct mux *m, uint16_t code, const char *text, bool loca
 
 /* Streams that have left their sessions and still flush; one list for each worker, in w->app. */
 struct worker_streams {
-	struct list flushing;
+	struct list flushing; /* oldest first */
 	size_t n_flushing;
+	uint64_t bytes; /* that they have to deliver still; bounded by FLUSHING_BYTES_MAX */
 };
 /* w->app begins with it, on server and agent. */
 struct worker_streams *worker_streams(struct worker *w);

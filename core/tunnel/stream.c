@@ -15,6 +15,8 @@
 #include "tunnel/session.h"
 #include "util/compiler.h"
 
+#define FLUSHING_BYTES_MAX (64u * 1024 * 1024)
+
 static void
 count(_Atomic uint64_t *counter, uint64_t n)
 {
@@ -65,6 +67,8 @@ end_socket(struct stream *st, bool clean)
 	} else {
 		sock_abort(&st->sock);
 	}
+	if (st->s == NULL)
+		worker_streams(st->w)->bytes -= st->out.len;
 	bufq_fini(&st->out);
 }
 
@@ -101,6 +105,8 @@ broken(struct stream *st)
 static void
 took(struct stream *st, size_t n)
 {
+	if (st->s == NULL)
+		worker_streams(st->w)->bytes -= n;
 	st->tx_bytes += n;
 	count(&st->w->stats.tx_bytes, n);
 	if (st->ms != NULL)
@@ -241,6 +247,14 @@ on_flush_timer(struct timer *t)
 	timer_start(&st->timer, st->flush_ms);
 }
 
+/* No credit bounds these any more: over the limit the oldest is given up, and again. */
+static void
+bound_flushing(struct worker_streams *ws)
+{
+	while (ws->bytes > FLUSHING_BYTES_MAX)
+		stream_abort(list_entry(ws->flushing.next, struct stream, node), CODE_OVERLOAD, NULL);
+}
+
 void
 stream_gone(struct stream *st)
 {
@@ -255,9 +269,11 @@ stream_gone(struct stream *st)
 		ws->n_flushing++;
 		st->s->n_streams--;
 		st->s = NULL;
+		ws->bytes += st->out.len;
 		st->flushed_at = st->out.len;
 		timer_init(&st->timer, st->w, "stream flush", on_flush_timer);
 		timer_start(&st->timer, st->flush_ms);
+		bound_flushing(ws);
 	}
 	settle(st);
 }

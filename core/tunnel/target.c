@@ -16,6 +16,8 @@
 #include "tunnel/http_watch.h"
 #include "util/log.h"
 
+#define EPHEMERAL_FROM 10000 /* ports below are never given to a connecting socket */
+
 /* One stream's dial and, once connected, what the agent wants to remember of it. */
 struct dial {
 	struct stream *st;
@@ -103,12 +105,25 @@ connected(struct dial *d)
 
 static void try_next(struct dial *d);
 
+/* Nobody listens, but the kernel gave our end the very port that we dial: a connection with itself. */
+static bool
+met_itself(const struct sock *s)
+{
+	struct addr local, peer;
+
+	sock_local(s, &local);
+	sock_peer(s, &peer);
+	return peer.len > 0 && addr_equal(&local, &peer);
+}
+
 static void
 on_connected(struct sock *s, int err)
 {
 	struct stream *st = container_of(s, struct stream, sock);
 	struct dial *d = st->role;
 
+	if (err == 0 && d->tunnel->port >= EPHEMERAL_FROM && met_itself(s))
+		err = -ECONNREFUSED;
 	if (err == 0) {
 		connected(d);
 		return;

@@ -54,6 +54,9 @@ ADIT_EXPORT uint16_t adit_claim_reserved(const struct adit_claim *claim);
 
 /* The candidate: listen on this numeric host and TCP port. 0, or -1 if host is not an address. */
 ADIT_EXPORT int adit_claim_listen(struct adit_claim *claim, const char *host, uint16_t port);
+/* The candidate is what the agent asked for by itself, not one of many: then it may also be one that is
+ * reserved for another agent of the same account while that one is away. */
+ADIT_EXPORT void adit_claim_asked(struct adit_claim *claim);
 /* No candidate; the text reaches the agent's command line. Always returns -1. */
 ADIT_EXPORT int adit_claim_refuse(struct adit_claim *claim, enum adit_refusal why, const char *fmt, ...)
 	ADIT_PRINTF(3, 4);

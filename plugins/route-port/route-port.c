@@ -295,8 +295,10 @@ route_claim(const void *inst, void *worker, struct adit_claim *claim, uint32_t a
 	(void)worker;
 	if (check_params(claim) < 0 || rights_get(inst, claim, &right) < 0)
 		return -1;
-	if (asked != NULL)
+	if (asked != NULL) {
+		adit_claim_asked(claim);
 		return claim_asked(&right, claim, asked, attempt);
+	}
 	return claim_any(&right, claim, attempt);
 }
 

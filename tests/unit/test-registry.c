@@ -43,6 +43,17 @@ login(struct registry *r, const char *account, const char *agent, uint32_t worke
 	return session;
 }
 
+static size_t max_claims = 256;
+
+static enum claim_result
+claim_it(struct registry *r, uint64_t session, const char *tunnel, uint32_t id, const char *address,
+	uint16_t port, uint64_t *claim_r)
+{
+	struct claim_ask ask = {tunnel, id, address, port, false, max_claims};
+
+	return registry_claim(r, session, &ask, claim_r);
+}
+
 static size_t
 expire(struct registry *r)
 {
@@ -61,9 +72,9 @@ test_claims(void)
 	uint32_t tunnel, front;
 
 	ok(a != 0 && b != 0 && a != b, "two accounts may use the same agent name");
-	ok(registry_claim(r, a, "ssh", 7, "h:1", 1, &claim) == CLAIM_NEW, "a free address is ours");
-	ok(registry_claim(r, b, "ssh", 1, "h:1", 1, &again) == CLAIM_TAKEN, "and nobody else's");
-	ok(registry_claim(r, a, "web", 8, "h:1", 1, &again) == CLAIM_TAKEN,
+	ok(claim_it(r, a, "ssh", 7, "h:1", 1, &claim) == CLAIM_NEW, "a free address is ours");
+	ok(claim_it(r, b, "ssh", 1, "h:1", 1, &again) == CLAIM_TAKEN, "and nobody else's");
+	ok(claim_it(r, a, "web", 8, "h:1", 1, &again) == CLAIM_TAKEN,
 		"nor another tunnel's of the same agent");
 	ok(registry_route(r, claim, &to, &tunnel) && to.id == a && to.worker == 0 && tunnel == 7,
 		"a client is led to the session");
@@ -72,7 +83,7 @@ test_claims(void)
 	ok(registry_route(r, claim, &to, &tunnel), "another session cannot give it up");
 	registry_unclaim(r, a, claim, &front);
 	ok(front == 3 && !registry_route(r, claim, &to, &tunnel), "its owner can; the front is named");
-	ok(registry_claim(r, b, "ssh", 1, "h:1", 1, &again) == CLAIM_NEW, "then it is free");
+	ok(claim_it(r, b, "ssh", 1, "h:1", 1, &again) == CLAIM_NEW, "then it is free");
 	registry_free(r);
 }
 
@@ -84,18 +95,18 @@ test_away(void)
 	struct session_ref to;
 	uint32_t tunnel;
 
-	ok(registry_claim(r, a, "ssh", 1, "h:1", 1234, &claim) == CLAIM_NEW, "claimed");
+	ok(claim_it(r, a, "ssh", 1, "h:1", 1234, &claim) == CLAIM_NEW, "claimed");
 	registry_fronted(r, claim, 0);
 	registry_logout(r, a, now, 5000);
 	ok(!registry_route(r, claim, &to, &tunnel), "nobody is there while the agent is away");
-	ok(registry_claim(r, b, "ssh", 1, "h:1", 1234, &again) == CLAIM_TAKEN, "yet it is reserved");
-	ok(registry_claim(r, a, "ssh", 1, "h:1", 1234, &again) == CLAIM_LOST,
+	ok(claim_it(r, b, "ssh", 1, "h:1", 1234, &again) == CLAIM_TAKEN, "yet it is reserved");
+	ok(claim_it(r, a, "ssh", 1, "h:1", 1234, &again) == CLAIM_LOST,
 		"the dead session cannot have it either");
 	now = mono_add_ms(now, 4999);
 	is_int(expire(r), 0, "it does not expire early");
 	a = login(r, "acme", "web", 2, NULL);
 	is_int(registry_port(r, a, "ssh"), 1234, "the agent that is back is told its port");
-	ok(registry_claim(r, a, "ssh", 9, "h:1", 1234, &again) == CLAIM_MOVED && again == claim,
+	ok(claim_it(r, a, "ssh", 9, "h:1", 1234, &again) == CLAIM_MOVED && again == claim,
 		"it gets the address back, front and all");
 	ok(registry_route(r, claim, &to, &tunnel) && to.worker == 2 && tunnel == 9,
 		"clients go to the new worker");
@@ -104,7 +115,7 @@ test_away(void)
 	registry_logout(r, a, now, 5000);
 	now = mono_add_ms(now, 5000);
 	is_int(expire(r), 1, "what is away for too long does");
-	ok(registry_claim(r, b, "ssh", 1, "h:1", 1234, &again) == CLAIM_NEW, "and is free");
+	ok(claim_it(r, b, "ssh", 1, "h:1", 1234, &again) == CLAIM_NEW, "and is free");
 	registry_free(r);
 }
 
@@ -117,18 +128,21 @@ test_takeover(void)
 	uint32_t tunnel;
 
 	is_int((intmax_t)replaced.id, 0, "the first login replaces nobody");
-	registry_claim(r, first, "ssh", 1, "h:1", 1, &claim);
+	claim_it(r, first, "ssh", 1, "h:1", 1, &claim);
 	registry_fronted(r, claim, 0);
 	second = login(r, "acme", "web", 1, &replaced);
 	ok(replaced.id == first && replaced.worker == 0, "the second is told whom it pushed out");
 	ok(!registry_route(r, claim, &to, &tunnel), "the old session has lost its clients at once");
-	ok(registry_claim(r, second, "ssh", 2, "h:1", 1, &again) == CLAIM_MOVED, "the new one has them");
+	ok(claim_it(r, second, "ssh", 2, "h:1", 1, &again) == CLAIM_MOVED, "the new one has them");
 	registry_logout(r, first, now, 0);
 	is_int(expire(r), 0, "the old session's end harms nothing");
 	ok(registry_route(r, claim, &to, &tunnel) && to.id == second, "nor does it take clients away");
 	is_int((intmax_t)registry_sessions(r), 1, "one session is left");
-	ok(registry_claim(r, second, "ssh", 2, "h:2", 2, &again) == CLAIM_NEW, "another address …");
-	is_int(expire(r), 1, "… gives up the one before");
+	ok(claim_it(r, second, "ssh", 2, "h:2", 2, &again) == CLAIM_NEW, "another address …");
+	is_int(expire(r), 0, "… keeps the one before until it is had");
+	ok(registry_fronted(r, again, 1), "when its front is open …");
+	is_int(expire(r), 1, "… the one before is given up");
+	ok(!registry_fronted(r, 4711, 1), "a claim that is gone has no front");
 	registry_free(r);
 }
 
@@ -178,17 +192,46 @@ test_random(void)
 			break;
 		case 2:
 			if (alive != 0)
-				registry_claim(r, alive, "ssh", 1, "h:1", 1, &claim);
+				claim_it(r, alive, "ssh", 1, "h:1", 1, &claim);
 			break;
 		default:
 			if (*slot != alive && *slot != 0)
-				wrong += registry_claim(r, *slot, "ssh", 1, "h:1", 1, &claim) != CLAIM_LOST;
+				wrong += claim_it(r, *slot, "ssh", 1, "h:1", 1, &claim) != CLAIM_LOST;
 		}
 		routed = registry_route(r, claim, &to, &tunnel);
 		wrong += routed && to.id != alive;
 		wrong += registry_sessions(r) != (alive != 0 ? 1u : 0u);
 	}
 	is_int((intmax_t)wrong, 0, "20,000 random steps: never another owner than the newest login");
+	registry_free(r);
+}
+
+/* What one account may hold, and what its agents may have of each other. */
+static void
+test_account(void)
+{
+	struct registry *r = registry_new();
+	uint64_t a = login(r, "acme", "1", 0, NULL), b = login(r, "acme", "2", 0, NULL);
+	uint64_t other = login(r, "acm", "e/1", 0, NULL), claim, again;
+	struct claim_ask ask = {"web", 5, "h:1", 1, true, 2};
+
+	max_claims = 2;
+	claim_it(r, a, "ssh", 1, "h:1", 1, &claim);
+	registry_fronted(r, claim, 0);
+	ok(registry_claim(r, b, &ask, &again) == CLAIM_TAKEN, "what is in use is nobody else's");
+	registry_logout(r, a, now, 60000);
+	ok(claim_it(r, b, "web", 5, "h:1", 1, &again) == CLAIM_TAKEN, "nor what only comes by chance");
+	ok(registry_claim(r, other, &ask, &again) == CLAIM_TAKEN, "nor another account's");
+	ok(registry_claim(r, b, &ask, &again) == CLAIM_MOVED && again == claim,
+		"but what waits for an agent of the account can be asked for by another");
+	a = login(r, "acme", "1", 0, NULL);
+	is_int(registry_port(r, a, "ssh"), 0, "who was away for it has lost it");
+	ok(claim_it(r, a, "ssh", 1, "h:2", 2, &claim) == CLAIM_NEW, "a second claim of the account");
+	ok(claim_it(r, a, "db", 2, "h:3", 3, &again) == CLAIM_FULL, "a third is too many");
+	registry_logout(r, b, now, 60000);
+	ok(claim_it(r, a, "db", 2, "h:3", 3, &again) == CLAIM_NEW, "unless one waits: it makes room");
+	is_int(expire(r), 1, "and is given up");
+	max_claims = 256;
 	registry_free(r);
 }
 
@@ -200,6 +243,7 @@ main(void)
 	test_away();
 	test_takeover();
 	test_limits();
+	test_account();
 	test_random();
 	return done_testing();
 }

@@ -4,7 +4,8 @@
 #
 # check.sh          builds Adit in build-check/ and runs the whole suite: with gcc, with clang under
 #                   the address and undefined-behaviour sanitizers, with gcc under the thread
-#                   sanitizer, and once from the release archive (make distcheck)
+#                   sanitizer, and once from the release archive (make distcheck); under the
+#                   sanitizers the end-to-end tests run once more, with a server of 4 workers
 # check.sh --quick  with gcc only
 #
 # On Debian 12 it installs what is missing when it is run as root, and says what is missing when it
@@ -16,20 +17,23 @@ top=$PWD
 out=$top/build-check
 export LC_ALL=C.UTF-8
 # Asked by the tests that can be shorter; the environment of the caller does not decide.
-unset ADIT_QUICK MAKEFLAGS
+unset ADIT_QUICK ADIT_TEST_WORKERS MAKEFLAGS
 
 quick=no
 case ${1-} in
 '') ;;
 --quick) quick=yes ;;
 *)
-	sed -n '5,12s/^# \{0,1\}//p' check.sh
+	sed -n '5,13s/^# \{0,1\}//p' check.sh
 	exit 2
 	;;
 esac
 
 jobs=$(nproc 2>/dev/null || echo 2)
 passed=0 failed=0 skipped=0
+
+# What runs a second time, with 4 workers: there sessions, ports and accounts cross threads.
+workers_tests=(tests/e2e/test_{peer_agent,peer_server,clients,faults,reload,integrity,stall}.py)
 
 build_packages="autoconf automake libtool make gcc g++ libc6-dev pkg-config xz-utils
 	libev-dev libgnutls28-dev libconfig-dev libltdl-dev"
@@ -114,15 +118,18 @@ need_packages() {
 
 # ---- one run ------------------------------------------------------------------------------------
 
-# How many results of the kinds $2 stand in the .trs files below $1.
+# How many results of the kinds $1 stand in the .trs files that the other arguments are or hold.
 results() {
-	find "$1" -name '*.trs' -exec cat {} + | grep -cE "^:test-result: ($2)" || :
+	local kinds=$1
+
+	shift
+	find "$@" -name '*.trs' -exec cat {} + | grep -cE "^:test-result: ($kinds)" || :
 }
 
 show_failures() {
 	local trs log
 
-	find "$1" -name '*.trs' | sort | while read -r trs; do
+	find "$@" -name '*.trs' | sort | while read -r trs; do
 		grep -qE '^:test-result: (FAIL|XPASS|ERROR)' "$trs" || continue
 		log=${trs%.trs}.log
 		say "---- ${log#"$out/"}"
@@ -130,23 +137,39 @@ show_failures() {
 	done
 }
 
+# count NAME LOG STATUS PATH...: adds what the .trs files in PATH say; LOG and STATUS are
+# those of make check.
 count() {
-	local name=$1 p f s
+	local name=$1 log=$2 status=$3 p f s
 
-	p=$(results "$out/$name" 'PASS|XFAIL')
-	f=$(results "$out/$name" 'FAIL|XPASS|ERROR')
-	s=$(results "$out/$name" 'SKIP')
+	shift 3
+	p=$(results 'PASS|XFAIL' "$@")
+	f=$(results 'FAIL|XPASS|ERROR' "$@")
+	s=$(results 'SKIP' "$@")
 	say "   $name: $p passed, $f failed, $s skipped ($SECONDS s since the start)"
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-	[ "$f" -eq 0 ] || show_failures "$out/$name"
+	[ "$f" -eq 0 ] || show_failures "$@"
 	[ $((p + f)) -gt 0 ] || broken "$name had no tests"
-	[ "$f" -gt 0 ] || [ "$2" -eq 0 ] || {
-		tail -n 40 "$out/$name.log"
-		broken "make check of $name (status $2)"
-	}
+	if [ "$f" -eq 0 ] && [ "$status" -ne 0 ]; then
+		tail -n 40 "$log"
+		broken "make check of $name (status $status)"
+	fi
 }
 
-# run NAME CONFIGURE-ARGUMENT...
+# make_check FOLDER LOG MAKE-ARGUMENT...
+make_check() {
+	local folder=$1 log=$2
+
+	shift 2
+	# A thread sanitizer cannot live with every layout of the address space.
+	if setarch -R true 2>/dev/null; then
+		setarch -R make -C "$folder" -k -j"$jobs" check "$@" >>"$log" 2>&1
+	else
+		make -C "$folder" -k -j"$jobs" check "$@" >>"$log" 2>&1
+	fi
+}
+
+# run NAME CONFIGURE-ARGUMENT...: fails if nothing could be built.
 run() {
 	local name=$1
 
@@ -158,15 +181,26 @@ run() {
 		>"$out/$name.log" 2>&1; then
 		grep -E -A4 'error:|undefined reference|[*]{3}' "$out/$name.log" | head -n 100
 		broken "build of $name, see $out/$name.log"
-		return
+		return 1
 	fi
-	# A thread sanitizer cannot live with every layout of the address space.
-	if setarch -R true 2>/dev/null; then
-		setarch -R make -C "$out/$name" -k -j"$jobs" check >>"$out/$name.log" 2>&1
-	else
-		make -C "$out/$name" -k -j"$jobs" check >>"$out/$name.log" 2>&1
-	fi
-	count "$name" $?
+	make_check "$out/$name" "$out/$name.log"
+	count "$name" "$out/$name.log" $? "$out/$name"
+	return 0
+}
+
+# run_workers NAME: after run NAME, in the same folder. The results of the first run are counted
+# already: those of these tests are removed, so that none is taken for a result of the second run,
+# and nothing but these is counted now.
+run_workers() {
+	local name=$1 log=$out/$1-workers.log trs
+
+	trs=("${workers_tests[@]/#/"$out/$name/"}")
+	trs=("${trs[@]/%.py/.trs}")
+	rm -f "${trs[@]}"
+	say "== $name, 4 workers"
+	: >"$log"
+	ADIT_TEST_WORKERS=4 make_check "$out/$name" "$log" TESTS="${workers_tests[*]}"
+	count "$name, 4 workers" "$log" $? "${trs[@]}"
 }
 
 run_distcheck() {
@@ -219,8 +253,8 @@ fi
 run gcc CC=gcc CXX=g++ --enable-werror
 if [ $quick = no ]; then
 	run asan CC="$clang" CXX="${clang/clang/clang++}" --enable-werror \
-		--enable-sanitizers=address,undefined
-	run tsan CC=gcc CXX=g++ --enable-werror --enable-sanitizers=thread
+		--enable-sanitizers=address,undefined && run_workers asan
+	run tsan CC=gcc CXX=g++ --enable-werror --enable-sanitizers=thread && run_workers tsan
 	[ ! -e "$out/gcc/Makefile" ] || run_distcheck
 fi
 finish

@@ -43,5 +43,4 @@ include %D%/plugin/local.mk
 include %D%/e2e/local.mk
 include %D%/fuzz/local.mk
 include %D%/integrity/local.mk
-include %D%/stress/local.mk
 include %D%/lint/local.mk

@@ -1,1 +1,0 @@
-# Load and faults, bounded so that they fit into make check.

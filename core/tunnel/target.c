@@ -16,7 +16,7 @@
 #include "tunnel/http_watch.h"
 #include "util/log.h"
 
-#define EPHEMERAL_FROM 10000 /* ports below are never given to a connecting socket */
+#define EPHEMERAL_FROM 10000 /* below, no usual ip_local_port_range begins */
 
 /* One stream's dial and, once connected, what the agent wants to remember of it. */
 struct dial {

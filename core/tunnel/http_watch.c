@@ -4,7 +4,8 @@
 /* Watches HTTP/1.x go by. Each direction is a small machine that gathers one line at a time, or
  * skips a body; of a line only its beginning is kept. Owner worker only, pure. What always holds: a
  * request whose head was seen stands in the list until its final answer's head, at most PENDING_MAX
- * of them; nothing else is allocated. Whatever is not understood ends the watching for good. */
+ * of them; a line has memory only while it has begun and not ended. Nothing else is allocated.
+ * Whatever is not understood ends the watching for good. */
 
 #include "tunnel/http_watch.h"
 
@@ -25,16 +26,21 @@ enum {
 
 enum half_state { FIRST_LINE, FIELDS, BODY, CHUNK_LINE, CHUNK, CHUNK_END, TRAILERS, IGNORED };
 
-struct half {
-	enum half_state state;
-	bool coded, chunked; /* Transfer-Encoding is there; it ends in chunked */
-	bool sized;          /* Content-Length is there */
-	bool cut;            /* the line is longer than what was kept */
+/* The line that is coming. */
+struct line {
 	uint16_t len;
-	uint32_t head;
-	uint64_t left; /* of the body or the chunk; while fields are read, the Content-Length */
+	bool cut;                 /* it is longer than what was kept */
 	char tail[TAIL_KEPT + 1]; /* and a carriage return */
-	char line[LINE_KEPT];
+	char text[LINE_KEPT];
+};
+
+struct half {
+	struct line *line;           /* NULL between two lines, except inside feed() */
+	uint64_t left;               /* of the body or the chunk; in fields the Content-Length */
+	uint32_t head;               /* bytes of it so far */
+	uint8_t state;               /* enum half_state */
+	bool coded : 1, chunked : 1; /* Transfer-Encoding is there; it ends in chunked */
+	bool sized : 1;              /* Content-Length is there */
 };
 
 struct pending {
@@ -50,10 +56,10 @@ struct http_watch {
 	struct half request, answer;
 	struct pending *first, **last;
 	struct pending *reading; /* its fields are still coming */
-	unsigned n_pending;
-	int status;        /* of the answer whose fields are coming */
-	struct mono began; /* the first byte of the request line that is coming */
-	bool lost_bytes;   /* of the client: not understood, or sent before the answer to CONNECT */
+	struct mono began;       /* the first byte of the request line that is coming */
+	uint16_t n_pending;
+	uint16_t status; /* of the answer whose fields are coming */
+	bool lost_bytes; /* of the client: not understood, or sent before the answer to CONNECT */
 	bool over;
 };
 
@@ -237,14 +243,14 @@ fields_begin(struct half *d)
 static void
 request_line(struct http_watch *h)
 {
-	struct half *d = &h->request;
-	const char *line = d->line, *end = line + d->len, *space, *target, *stop;
+	const struct line *l = h->request.line;
+	const char *line = l->text, *end = line + l->len, *space, *target, *stop;
 
-	if (d->len == 0) /* section 2.2: an empty line before a request is skipped */
+	if (l->len == 0) /* section 2.2: an empty line before a request is skipped */
 		return;
-	space = memchr(line, ' ', d->len);
-	if (space == NULL || space == line || memcmp(d->tail, " HTTP/1.", TAIL_KEPT - 1) != 0 ||
-		!is_digit(d->tail[TAIL_KEPT - 1])) {
+	space = memchr(line, ' ', l->len);
+	if (space == NULL || space == line || memcmp(l->tail, " HTTP/1.", TAIL_KEPT - 1) != 0 ||
+		!is_digit(l->tail[TAIL_KEPT - 1])) {
 		lose_requests(h);
 		return;
 	}
@@ -252,29 +258,29 @@ request_line(struct http_watch *h)
 	stop = memchr(target, ' ', (size_t)(end - target));
 	if (stop == NULL)
 		stop = end;
-	if (stop == target || (!d->cut && end - stop != TAIL_KEPT)) {
+	if (stop == target || (!l->cut && end - stop != TAIL_KEPT)) {
 		lose_requests(h);
 		return;
 	}
 	h->reading = pending_new(line, (size_t)(space - line), target, (size_t)(stop - target));
 	h->reading->began = h->began;
-	fields_begin(d);
+	fields_begin(&h->request);
 }
 
 /* "HTTP/1.x NNN reason" (section 4); the first letters were checked as they came. */
 static void
 status_line(struct http_watch *h)
 {
-	struct half *d = &h->answer;
-	const char *line = d->line;
+	const struct line *l = h->answer.line;
+	const char *line = l->text;
 
-	if (d->len < 12 || line[8] != ' ' || line[9] < '1' || line[9] > '5' ||
-		!is_digit(line[10]) || !is_digit(line[11]) || (d->len > 12 && line[12] != ' ')) {
+	if (l->len < 12 || line[8] != ' ' || line[9] < '1' || line[9] > '5' ||
+		!is_digit(line[10]) || !is_digit(line[11]) || (l->len > 12 && line[12] != ' ')) {
 		give_up(h);
 		return;
 	}
-	h->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-	fields_begin(d);
+	h->status = (uint16_t)((line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0'));
+	fields_begin(&h->answer);
 }
 
 static bool
@@ -323,7 +329,8 @@ transfer_encoding(struct half *d, const char *v, size_t n)
 static bool
 field(struct half *d)
 {
-	const char *line = d->line, *colon = memchr(line, ':', d->len), *v, *end = line + d->len;
+	const struct line *l = d->line;
+	const char *line = l->text, *end = line + l->len, *colon = memchr(line, ':', l->len), *v;
 	size_t name_len;
 	bool length, coding;
 
@@ -336,7 +343,7 @@ field(struct half *d)
 	name_len = (size_t)(colon - line);
 	length = name_is(line, name_len, "content-length");
 	coding = name_is(line, name_len, "transfer-encoding");
-	if ((length || coding) && d->cut)
+	if ((length || coding) && l->cut)
 		return false;
 	for (v = colon + 1; v < end && (*v == ' ' || *v == '\t'); v++)
 		;
@@ -360,15 +367,16 @@ hex_value(char c)
 static bool
 chunk_line(struct half *d)
 {
+	const char *line = d->line->text;
+	size_t len = d->line->len, i = 0;
 	uint64_t sum = 0;
-	size_t i = 0;
 
-	for (; i < d->len && hex_value(d->line[i]) >= 0; i++) {
+	for (; i < len && hex_value(line[i]) >= 0; i++) {
 		if (i == 15)
 			return false;
-		sum = sum << 4 | (uint64_t)hex_value(d->line[i]);
+		sum = sum << 4 | (uint64_t)hex_value(line[i]);
 	}
-	if (i == 0 || (i < d->len && d->line[i] != ';' && d->line[i] != ' ' && d->line[i] != '\t'))
+	if (i == 0 || (i < len && line[i] != ';' && line[i] != ' ' && line[i] != '\t'))
 		return false;
 	d->left = sum;
 	d->state = sum > 0 ? CHUNK : TRAILERS;
@@ -379,7 +387,7 @@ chunk_line(struct half *d)
 static void
 on_fields(struct http_watch *h, struct half *d, struct mono now)
 {
-	if (d->len > 0) {
+	if (d->line->len > 0) {
 		if (!field(d))
 			not_understood(h, d);
 	} else if (d == &h->request) {
@@ -395,7 +403,7 @@ on_line(struct http_watch *h, struct half *d, struct mono now)
 {
 	bool good = true;
 
-	switch (d->state) {
+	switch ((enum half_state)d->state) {
 	case FIRST_LINE:
 		if (d == &h->request)
 			request_line(h);
@@ -409,11 +417,11 @@ on_line(struct http_watch *h, struct half *d, struct mono now)
 		good = chunk_line(d);
 		break;
 	case CHUNK_END:
-		good = d->len == 0;
+		good = d->line->len == 0;
 		d->state = CHUNK_LINE;
 		break;
 	case TRAILERS:
-		if (d->len == 0)
+		if (d->line->len == 0)
 			message_done(d);
 		break;
 	case BODY:
@@ -428,28 +436,28 @@ on_line(struct http_watch *h, struct half *d, struct mono now)
 /* ---- Bytes ---------------------------------------------------------------------------------- */
 
 static bool
-status_looks_right(const struct half *d, size_t from)
+status_looks_right(const struct line *l, size_t from)
 {
 	static const char version[] = "HTTP/1.";
 
-	for (size_t i = from; i < d->len && i < sizeof(version) - 1; i++) {
-		if (d->line[i] != version[i])
+	for (size_t i = from; i < l->len && i < sizeof(version) - 1; i++) {
+		if (l->text[i] != version[i])
 			return false;
 	}
-	return d->len < sizeof(version) || is_digit(d->line[sizeof(version) - 1]);
+	return l->len < sizeof(version) || is_digit(l->text[sizeof(version) - 1]);
 }
 
 /* A method as all registered ones are, then nothing that is not text. */
 static bool
-request_looks_right(const struct half *d, size_t from)
+request_looks_right(const struct line *l, size_t from)
 {
-	const char *space = memchr(d->line, ' ', d->len);
-	size_t method_len = space != NULL ? (size_t)(space - d->line) : d->len;
+	const char *space = memchr(l->text, ' ', l->len);
+	size_t method_len = space != NULL ? (size_t)(space - l->text) : l->len;
 
-	for (size_t i = from; i < d->len; i++) {
-		unsigned char c = (unsigned char)d->line[i];
+	for (size_t i = from; i < l->len; i++) {
+		unsigned char c = (unsigned char)l->text[i];
 
-		if (c == '\r' && i + 1 == d->len)
+		if (c == '\r' && i + 1 == l->len)
 			break;
 		if (c < ' ' || c == 0x7f)
 			return false;
@@ -464,34 +472,43 @@ static bool
 looks_right(const struct http_watch *h, const struct half *d, size_t from)
 {
 	from -= from > 0; /* again the last one: a carriage return ends the line or is wrong */
-	return d == &h->request ? request_looks_right(d, from) : status_looks_right(d, from);
+	return d == &h->request ? request_looks_right(d->line, from)
+				: status_looks_right(d->line, from);
 }
 
 static void
-keep(struct half *d, const char *p, size_t n)
+keep(struct line *l, const char *p, size_t n)
 {
-	size_t room = sizeof(d->line) - d->len, copy = MIN(room, n);
+	size_t room = sizeof(l->text) - l->len, copy = MIN(room, n);
 
-	memcpy(d->line + d->len, p, copy);
-	d->len = (uint16_t)(d->len + copy);
-	d->cut = d->cut || copy < n;
-	if (n >= sizeof(d->tail)) {
-		memcpy(d->tail, p + n - sizeof(d->tail), sizeof(d->tail));
+	memcpy(l->text + l->len, p, copy);
+	l->len = (uint16_t)(l->len + copy);
+	l->cut = l->cut || copy < n;
+	if (n >= sizeof(l->tail)) {
+		memcpy(l->tail, p + n - sizeof(l->tail), sizeof(l->tail));
 	} else {
-		memmove(d->tail, d->tail + n, sizeof(d->tail) - n);
-		memcpy(d->tail + sizeof(d->tail) - n, p, n);
+		memmove(l->tail, l->tail + n, sizeof(l->tail) - n);
+		memcpy(l->tail + sizeof(l->tail) - n, p, n);
 	}
 }
 
 /* The carriage return before the newline does not belong to the line; afterwards the tail begins
  * with the last TAIL_KEPT bytes. */
 static void
-strip_return(struct half *d)
+strip_return(struct line *l)
 {
-	if (d->tail[sizeof(d->tail) - 1] != '\r')
-		memmove(d->tail, d->tail + 1, sizeof(d->tail) - 1);
-	else if (!d->cut && d->len > 0)
-		d->len--;
+	if (l->tail[sizeof(l->tail) - 1] != '\r')
+		memmove(l->tail, l->tail + 1, sizeof(l->tail) - 1);
+	else if (!l->cut && l->len > 0)
+		l->len--;
+}
+
+static void
+line_begins(struct line *l)
+{
+	l->len = 0;
+	l->cut = false;
+	memset(l->tail, 0, sizeof(l->tail));
 }
 
 static size_t
@@ -499,9 +516,14 @@ gather(struct http_watch *h, struct half *d, const char *p, size_t n, struct mon
 {
 	const char *newline = memchr(p, '\n', n);
 	size_t part = newline != NULL ? (size_t)(newline - p) : n;
-	size_t used = part + (newline != NULL), from = d->len;
+	size_t used = part + (newline != NULL), from;
 
-	if (d == &h->request && d->len == 0 && d->state == FIRST_LINE)
+	if (d->line == NULL) {
+		d->line = xmalloc(sizeof(*d->line));
+		line_begins(d->line);
+	}
+	from = d->line->len;
+	if (d == &h->request && from == 0 && d->state == FIRST_LINE)
 		h->began = now;
 	if ((d == &h->answer && d->state == FIRST_LINE && h->first == NULL) ||
 		used > HEAD_MAX - d->head) {
@@ -509,32 +531,34 @@ gather(struct http_watch *h, struct half *d, const char *p, size_t n, struct mon
 		return n;
 	}
 	d->head += (uint32_t)used;
-	keep(d, p, part);
+	keep(d->line, p, part);
 	if (d->state == FIRST_LINE && !looks_right(h, d, from)) {
 		not_understood(h, d);
 		return n;
 	}
 	if (newline != NULL) {
-		strip_return(d);
+		strip_return(d->line);
 		on_line(h, d, now);
-		d->len = 0;
-		d->cut = false;
-		memset(d->tail, 0, sizeof(d->tail));
+		line_begins(d->line);
 	}
 	return used;
 }
 
-static size_t
-skip(struct half *d, size_t n)
+static void
+free_line(struct half *d)
 {
-	size_t part = (size_t)MIN((uint64_t)n, d->left);
+	free(d->line);
+	d->line = NULL;
+}
 
-	d->left -= part;
+static void
+skip(struct half *d, uint64_t n)
+{
+	d->left -= n;
 	if (d->left == 0 && d->state == CHUNK)
 		d->state = CHUNK_END;
 	else if (d->left == 0)
 		message_done(d);
-	return part;
 }
 
 static void
@@ -543,15 +567,19 @@ feed(struct http_watch *h, struct half *d, const char *p, size_t n, struct mono 
 	while (n > 0 && !h->over) {
 		size_t used = n;
 
-		if (d->state == BODY || d->state == CHUNK)
-			used = skip(d, n);
-		else if (d->state != IGNORED)
+		if (d->state == BODY || d->state == CHUNK) {
+			used = (size_t)MIN((uint64_t)n, d->left);
+			skip(d, used);
+		} else if (d->state != IGNORED) {
 			used = gather(h, d, p, n, now);
-		else if (d == &h->request)
+		} else if (d == &h->request) {
 			h->lost_bytes = true;
+		}
 		p += used;
 		n -= used;
 	}
+	if (d->line != NULL && (d->line->len == 0 || d->state == IGNORED || h->over))
+		free_line(d);
 }
 
 void
@@ -566,6 +594,64 @@ http_watch_response(struct http_watch *h, const void *p, size_t n, struct mono n
 {
 	if (h != NULL)
 		feed(h, &h->answer, p, n, now);
+}
+
+/* ---- Bytes that nobody sees ----------------------------------------------------------------- */
+
+static uint64_t
+blind(const struct http_watch *h, const struct half *d)
+{
+	if (h->over)
+		return UINT64_MAX;
+	if (d->state == BODY || d->state == CHUNK)
+		return d->left;
+	/* A client that waits for the answer to CONNECT is still looked at: what it sends too early
+	 * decides what can be understood afterwards. */
+	if (d->state == IGNORED && (d == &h->answer || h->lost_bytes))
+		return UINT64_MAX;
+	return 0;
+}
+
+uint64_t
+http_watch_blind_request(const struct http_watch *h)
+{
+	return h != NULL ? blind(h, &h->request) : UINT64_MAX;
+}
+
+uint64_t
+http_watch_blind_response(const struct http_watch *h)
+{
+	return h != NULL ? blind(h, &h->answer) : UINT64_MAX;
+}
+
+static void
+pass(const struct http_watch *h, struct half *d, uint64_t n)
+{
+	must(n <= blind(h, d));
+	if (n > 0 && !h->over && d->state != IGNORED)
+		skip(d, n);
+}
+
+void
+http_watch_skip_request(struct http_watch *h, uint64_t n)
+{
+	if (h != NULL)
+		pass(h, &h->request, n);
+}
+
+void
+http_watch_skip_response(struct http_watch *h, uint64_t n)
+{
+	if (h != NULL)
+		pass(h, &h->answer, n);
+}
+
+/* ---- The end -------------------------------------------------------------------------------- */
+
+bool
+http_watch_done(const struct http_watch *h)
+{
+	return h == NULL || h->over;
 }
 
 void
@@ -584,5 +670,7 @@ http_watch_free(struct http_watch *h)
 	if (h == NULL)
 		return;
 	give_up(h);
+	free_line(&h->request);
+	free_line(&h->answer);
 	free(h);
 }

@@ -3,8 +3,9 @@
 
 /* A passive observer of HTTP/1.x on one stream, for the agent's request log and summary. It sees
  * copies of what passes and changes nothing; what it does not understand ends the watching, never
- * the stream. It keeps a few hundred bytes and allocates nothing for bodies: heads are scanned as
- * they come, bodies are skipped by their length or chunk sizes (RFC 9112 sections 6 and 7).
+ * the stream. Between two messages it keeps about a hundred bytes, in a head some hundred more, for
+ * bodies nothing: heads are scanned as they come, bodies are skipped by their length or chunk sizes
+ * (RFC 9112 sections 6 and 7).
  *
  * Owner worker only. Pure: bytes and time go in, on_exchange() comes out. */
 
@@ -33,6 +34,20 @@ struct http_watch *http_watch_new(void (*on_exchange)(void *ctx, const struct ht
 /* Bytes of the client and of the target, in order. NULL is harmless. */
 void http_watch_request(struct http_watch *h, const void *p, size_t n, struct mono now);
 void http_watch_response(struct http_watch *h, const void *p, size_t n, struct mono now);
+
+/* How many of the next bytes of a direction need not be seen: what is left of a body or of a chunk;
+ * 0 in a head, between messages and in a chunk's line; UINT64_MAX when nothing of this direction is
+ * looked at any more, and without a watcher. It holds until bytes of the direction are told. */
+uint64_t http_watch_blind_request(const struct http_watch *h);
+uint64_t http_watch_blind_response(const struct http_watch *h);
+
+/* So many bytes have passed unseen, instead of being told above; n is at most what blind says. */
+void http_watch_skip_request(struct http_watch *h, uint64_t n);
+void http_watch_skip_response(struct http_watch *h, uint64_t n);
+
+/* Nothing will be reported any more, and it may be freed: this is not HTTP, or is no longer. Not to
+ * be freed inside on_exchange. */
+bool http_watch_done(const struct http_watch *h);
 
 /* The stream has ended: requests without an answer are reported with status 0. */
 void http_watch_end(struct http_watch *h, struct mono now);

@@ -2,8 +2,9 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* The observer of HTTP/1.x: conversations are told as a list of turns, played whole, split at every
- * place, and byte by byte; what was reported must be the same. */
+ * place, byte by byte, and with bodies that nobody sees; what was reported must be the same. */
 
+#include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 /* What was reported: "GET /a 200; ". */
 static char said[8192];
 static int64_t last_us;
+static uint64_t unseen;
 
 static void
 on_exchange(void *ctx, const struct http_exchange *x)
@@ -56,9 +58,25 @@ say(struct http_watch *h, const char *turn)
 	put(h, turn[0], turn + 1, strlen(turn + 1));
 }
 
-/* Each turn is fed in pieces of `piece` bytes (0: whole), and cut once more after `split` bytes. */
+/* Up to n bytes pass unseen, if they may: how many. */
+static size_t
+put_unseen(struct http_watch *h, char who, size_t n)
+{
+	uint64_t may = who == '>' ? http_watch_blind_request(h) : http_watch_blind_response(h);
+
+	n = may < n ? (size_t)may : n;
+	if (who == '>')
+		http_watch_skip_request(h, n);
+	else
+		http_watch_skip_response(h, n);
+	unseen += n;
+	return n;
+}
+
+/* Each turn is fed in pieces of `piece` bytes (0: whole), and cut once more after `split` bytes.
+ * With `skip`, what need not be seen is not fed, wherever a piece begins with it. */
 static const char *
-play(const char *const *turns, size_t piece, size_t split)
+play_as(const char *const *turns, size_t piece, size_t split, bool skip)
 {
 	struct http_watch *h = fresh();
 	size_t at = 0;
@@ -68,11 +86,15 @@ play(const char *const *turns, size_t piece, size_t split)
 		size_t left = strlen(p);
 
 		while (left > 0) {
-			size_t n = piece > 0 && piece < left ? piece : left;
+			size_t n = piece > 0 && piece < left ? piece : left, passed;
 
 			if (at < split && split < at + n)
 				n = split - at;
-			put(h, (*turns)[0], p, n);
+			passed = skip ? put_unseen(h, (*turns)[0], n) : 0;
+			if (passed > 0)
+				n = passed;
+			else
+				put(h, (*turns)[0], p, n);
 			p += n;
 			left -= n;
 			at += n;
@@ -81,6 +103,12 @@ play(const char *const *turns, size_t piece, size_t split)
 	http_watch_end(h, zero);
 	http_watch_free(h);
 	return said;
+}
+
+static const char *
+play(const char *const *turns, size_t piece, size_t split)
+{
+	return play_as(turns, piece, split, false);
 }
 
 static size_t
@@ -102,6 +130,8 @@ conversation(const char *name, const char *want, const char *const *turns)
 	is_str(play(turns, 0, 0), want, name);
 	snprintf(text, sizeof(text), "%s: one byte at a time", name);
 	is_str(play(turns, 1, 0), want, text);
+	snprintf(text, sizeof(text), "%s: one byte at a time, bodies unseen", name);
+	is_str(play_as(turns, 1, 0, true), want, text);
 	while (at < total(turns) && strcmp(play(turns, 0, at), want) == 0)
 		at++;
 	snprintf(text, sizeof(text), "%s: cut anywhere", name);
@@ -370,9 +400,12 @@ any_turns(void)
 		reported += whole[0] != '\0';
 		differ += strcmp(whole, play(turns, 1, 0)) != 0;
 		differ += strcmp(whole, play(turns, 0, (r >> 16) % total(turns))) != 0;
+		differ += strcmp(whole, play_as(turns, 1, 0, true)) != 0;
+		differ += strcmp(whole, play_as(turns, 1 + (r >> 16) % 40, 0, true)) != 0;
 	}
-	is_int(differ, 0, "any turns, however they are cut, say the same");
+	is_int(differ, 0, "any turns, however they are cut and whatever is unseen, say the same");
 	ok(reported > 5000, "and many say something (%zu)", reported);
+	ok(unseen > 100000, "and many bytes were unseen (%" PRIu64 ")", unseen);
 }
 
 static void
@@ -380,9 +413,109 @@ memory(void)
 {
 	struct http_watch *h = fresh();
 
-	ok(malloc_usable_size(h) <= 600, "one costs at most 600 bytes (%zu)",
+	ok(malloc_usable_size(h) <= 120, "one costs at most 120 bytes (%zu)",
 		malloc_usable_size(h));
 	http_watch_free(h);
+}
+
+/* Many of them, so that what the heap keeps for itself does not count. */
+static void
+memory_between_messages(void)
+{
+	enum { N = 1000 };
+	static struct http_watch *h[N];
+	size_t before = mallinfo2().uordblks, each;
+
+	for (int i = 0; i < N; i++) {
+		h[i] = fresh();
+		say(h[i], GET("/a"));
+		say(h[i], OK(1) "x");
+		for (const char *c = GET_HEAD("/b"); *c != '\0'; c++)
+			put(h[i], '>', c, 1);
+		say(h[i], "<HTT");
+		say(h[i], "<P/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+		if (i % 2 == 0)
+			say(h[i], ">\001");
+	}
+	is_str(said, "GET /a 200; GET /b 200; ", "two exchanges each");
+	each = (mallinfo2().uordblks - before) / N;
+	ok(each <= 136, "one in which no head has begun has kept at most 136 (%zu)", each);
+	for (int i = 0; i < N; i++)
+		http_watch_free(h[i]);
+}
+
+static bool
+may_be_unseen(const struct http_watch *h, uint64_t request, uint64_t response)
+{
+	return http_watch_blind_request(h) == request && http_watch_blind_response(h) == response;
+}
+
+static void
+lengths_unseen(void)
+{
+	struct http_watch *h = fresh();
+
+	ok(may_be_unseen(h, 0, 0), "at first all is looked at");
+	say(h, ">POST /a HTTP/1.1\r\nContent-Length: 5000000000\r\n\r\nab");
+	ok(may_be_unseen(h, 4999999998, 0), "a body need not be seen, to its last byte");
+	http_watch_skip_request(h, 4999999997);
+	ok(may_be_unseen(h, 1, 0), "the rest is counted");
+	http_watch_skip_request(h, 1);
+	ok(may_be_unseen(h, 0, 0), "then comes a head");
+	say(h, "<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na");
+	ok(may_be_unseen(h, 0, 0), "a chunk's size is looked at");
+	say(h, "<\r\n");
+	ok(may_be_unseen(h, 0, 10), "its data need not be seen");
+	http_watch_skip_response(h, 10);
+	ok(may_be_unseen(h, 0, 0), "what follows a chunk is looked at");
+	http_watch_skip_response(h, 0);
+	say(h, "<\r\n0\r\n\r\n");
+	ok(!http_watch_done(h), "more may be reported");
+	say(h, GET("/b"));
+	say(h, "<HTTP/1.0 200 OK\r\n\r\n");
+	ok(may_be_unseen(h, 0, UINT64_MAX), "a body until the close need not be seen, for ever");
+	http_watch_skip_response(h, UINT64_MAX);
+	say(h, GET("/c"));
+	http_watch_end(h, zero);
+	is_str(said, "POST /a 200; GET /b 200; GET /c 0; ", "all were reported");
+	ok(http_watch_done(h), "after the end there is nothing more");
+	http_watch_free(h);
+}
+
+static void
+opaque_unseen(void)
+{
+	struct http_watch *h = fresh();
+
+	say(h, ">CONNECT d:1 HTTP/1.1\r\n\r\n");
+	ok(may_be_unseen(h, 0, 0), "a client that waits for a tunnel is looked at");
+	say(h, ">\026");
+	ok(may_be_unseen(h, UINT64_MAX, 0), "when it did not wait, it need not be seen");
+	http_watch_skip_request(h, 100);
+	say(h, "<HTTP/1.1 200 OK\r\n\r\n");
+	ok(may_be_unseen(h, UINT64_MAX, UINT64_MAX) && http_watch_done(h),
+		"a tunnel need not be seen: it is done");
+	http_watch_skip_request(h, 100);
+	http_watch_skip_response(h, 100);
+	is_str(said, "CONNECT d:1 200; ", "the tunnel was reported");
+	http_watch_free(h);
+
+	h = fresh();
+	say(h, GET("/a"));
+	say(h, ">\001");
+	ok(may_be_unseen(h, UINT64_MAX, 0) && !http_watch_done(h),
+		"garbage need not be seen, the answer before it is looked at");
+	say(h, OK(0));
+	ok(http_watch_done(h), "and then it is done");
+	http_watch_free(h);
+
+	h = fresh();
+	say(h, "<220 ready\r\n");
+	ok(http_watch_done(h) && may_be_unseen(h, UINT64_MAX, UINT64_MAX),
+		"what is not HTTP is done at once");
+	http_watch_free(h);
+	ok(http_watch_done(NULL) && may_be_unseen(NULL, UINT64_MAX, UINT64_MAX),
+		"nobody looks at nothing");
 }
 
 static void
@@ -410,6 +543,8 @@ times(void)
 
 	http_watch_request(NULL, "x", 1, t0);
 	http_watch_response(NULL, "x", 1, t0);
+	http_watch_skip_request(NULL, 1);
+	http_watch_skip_response(NULL, 1);
 	http_watch_end(NULL, t0);
 	http_watch_free(NULL);
 	h = http_watch_new(on_exchange, NULL);
@@ -422,9 +557,12 @@ int
 main(void)
 {
 	memory();
+	memory_between_messages();
 	lengths();
 	chunks();
 	other_protocols();
+	lengths_unseen();
+	opaque_unseen();
 	garbage();
 	long_lines();
 	big_body();

@@ -43,4 +43,5 @@ include %D%/plugin/local.mk
 include %D%/e2e/local.mk
 include %D%/fuzz/local.mk
 include %D%/integrity/local.mk
+include %D%/relay/local.mk
 include %D%/lint/local.mk

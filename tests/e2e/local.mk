@@ -19,3 +19,5 @@ TESTS += %D%/test_bench.py
 EXTRA_DIST += %D%/test_bench.py
 TESTS += %D%/test_reload.py
 EXTRA_DIST += %D%/test_reload.py
+TESTS += %D%/test_relay.py
+EXTRA_DIST += %D%/relay.py %D%/test_relay.py

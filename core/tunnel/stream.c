@@ -17,11 +17,28 @@
 
 #define FLUSHING_BYTES_MAX (64u * 1024 * 1024)
 
+/* The time of a stream that lives on by itself. */
+struct flush {
+	struct timer timer;
+	struct stream *st;
+	int64_t ms;
+	uint64_t before; /* tx_bytes when the timer was started */
+};
+
 static void
 count(_Atomic uint64_t *counter, uint64_t n)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
 		memory_order_relaxed);
+}
+
+static void
+flush_end(struct stream *st)
+{
+	if (st->flush != NULL)
+		timer_stop(&st->flush->timer);
+	free(st->flush);
+	st->flush = NULL;
 }
 
 static void
@@ -31,7 +48,6 @@ on_reap(struct turn_end *t)
 
 	if (st->on_free != NULL)
 		st->on_free(st);
-	timer_stop(&st->timer);
 	bufq_fini(&st->out);
 	http_watch_free(st->watch);
 	free(st);
@@ -60,7 +76,7 @@ end_socket(struct stream *st, bool clean)
 	if (st->dead)
 		return;
 	st->dead = true;
-	timer_stop(&st->timer);
+	flush_end(st);
 	if (clean) {
 		sock_end_by_reset(st->sock.fd, false);
 		sock_close(&st->sock);
@@ -237,14 +253,27 @@ stream_pull(struct stream *st, void *p, size_t n)
 static void
 on_flush_timer(struct timer *t)
 {
-	struct stream *st = container_of(t, struct stream, timer);
+	struct flush *f = container_of(t, struct flush, timer);
 
-	if (st->out.len == st->flushed_at) {
-		stream_abort(st, CODE_TIMEOUT, NULL);
+	if (f->st->tx_bytes == f->before) {
+		stream_abort(f->st, CODE_TIMEOUT, NULL);
 		return;
 	}
-	st->flushed_at = st->out.len;
-	timer_start(&st->timer, st->flush_ms);
+	f->before = f->st->tx_bytes;
+	timer_start(&f->timer, f->ms);
+}
+
+static void
+flush_begin(struct stream *st, int64_t ms)
+{
+	struct flush *f = xcalloc(1, sizeof(*f));
+
+	f->st = st;
+	f->ms = ms;
+	f->before = st->tx_bytes;
+	st->flush = f;
+	timer_init(&f->timer, st->w, "stream flush", on_flush_timer);
+	timer_start(&f->timer, ms);
 }
 
 /* No credit bounds these any more: over the limit the oldest is given up, and again. */
@@ -267,12 +296,10 @@ stream_gone(struct stream *st)
 		list_remove(&st->node);
 		list_push(&ws->flushing, &st->node);
 		ws->n_flushing++;
+		flush_begin(st, st->s->limits->flush_timeout);
 		st->s->n_streams--;
 		st->s = NULL;
 		ws->bytes += st->out.len;
-		st->flushed_at = st->out.len;
-		timer_init(&st->timer, st->w, "stream flush", on_flush_timer);
-		timer_start(&st->timer, st->flush_ms);
 		bound_flushing(ws);
 	}
 	settle(st);
@@ -291,14 +318,11 @@ stream_new(struct session *s)
 
 	st->w = s->w;
 	st->s = s;
-	st->flush_ms = s->limits->flush_timeout;
-	st->opened = s->w->now;
 	list_init(&st->node);
 	list_init(&st->reap.node);
 	st->reap.run = on_reap;
 	bufq_init(&st->out);
 	sock_init_closed(&st->sock, s->w, &stream_sock_ops);
-	timer_init(&st->timer, s->w, "stream flush", on_flush_timer);
 	list_push(&s->streams, &st->node);
 	s->n_streams++;
 	count(&s->w->stats.streams, 1);

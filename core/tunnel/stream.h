@@ -18,8 +18,11 @@
 #include "util/bufq.h"
 #include "wire/mux.h"
 
-struct session;
+struct dial;
+struct flush;
 struct http_watch;
+struct session;
+struct tunnel_conf;
 
 struct stream {
 	struct sock sock;
@@ -28,19 +31,17 @@ struct stream {
 	struct mux_stream *ms; /* likewise */
 	struct list node;      /* in session->streams, or the worker's list of streams that flush */
 	struct bufq out;       /* for the socket */
-	struct timer timer;    /* dialling, then flushing */
 	struct turn_end reap;
-	int64_t flush_ms;
-	uint64_t flushed_at;   /* out.len when the timer was started */
+	struct flush *flush;   /* while it flushes without a session, or NULL */
 	bool connected;        /* else bytes are kept until it is */
 	bool eof;              /* the socket's FIN was read */
 	bool fin;              /* the peer's FIN: ours follows when out is empty */
 	bool shut;             /* ours is sent */
 	bool dead;             /* the socket is closed */
 	uint64_t rx_bytes, tx_bytes; /* from and to the socket */
-	struct mono opened;
 	struct http_watch *watch; /* agent: what passes looks like HTTP; or NULL */
-	void *role;               /* of the session's role: the tunnel */
+	struct dial *dial;        /* agent: until it is connected, or NULL */
+	const struct tunnel_conf *tunnel; /* agent; or NULL */
 	/* The owner's last look, before it is freed; may be NULL. */
 	void (*on_free)(struct stream *st);
 };

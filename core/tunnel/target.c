@@ -18,11 +18,10 @@
 
 #define EPHEMERAL_FROM 10000 /* below, no usual ip_local_port_range begins */
 
-/* One stream's dial and, once connected, what the agent wants to remember of it. */
+/* One stream's way to its target. */
 struct dial {
 	struct stream *st;
-	struct agent_worker *aw;
-	const struct tunnel_conf *tunnel;
+	struct timer timer; /* for all of it */
 	struct resolve *resolve;
 	struct addr addr[RESOLVE_MAX];
 	int n, next, last_err;
@@ -32,11 +31,11 @@ struct dial {
 static void
 on_exchange(void *ctx, const struct http_exchange *x)
 {
-	const struct dial *d = ctx;
-	struct agent *a = d->aw->a;
+	const struct stream *st = ctx;
+	struct agent *a = agent_worker(st->w)->a;
 	struct agent_totals *t = &a->totals;
 
-	log_info("tunnel=%s HTTP %s %s %d %.1f ms", d->tunnel->name, x->method, x->path, x->status,
+	log_info("tunnel=%s HTTP %s %s %d %.1f ms", st->tunnel->name, x->method, x->path, x->status,
 		(double)x->us / 1000);
 	pthread_mutex_lock(&a->lock);
 	t->http_requests++;
@@ -50,57 +49,72 @@ on_exchange(void *ctx, const struct http_exchange *x)
 	pthread_mutex_unlock(&a->lock);
 }
 
+/* Connected or not, no more is to be done for that. */
+static void
+dial_end(struct stream *st)
+{
+	struct dial *d = st->dial;
+
+	if (d == NULL)
+		return;
+	timer_stop(&d->timer);
+	resolve_cancel(d->resolve);
+	free(d);
+	st->dial = NULL;
+}
+
 static void
 on_free(struct stream *st)
 {
-	struct dial *d = st->role;
-	struct agent *a = d->aw->a;
+	struct agent *a = agent_worker(st->w)->a;
 
+	dial_end(st);
 	http_watch_end(st->watch, st->w->now);
-	resolve_cancel(d->resolve);
 	pthread_mutex_lock(&a->lock);
 	a->totals.streams_open--;
 	if (st->connected && !(st->eof && st->fin))
 		a->totals.streams_reset++;
 	pthread_mutex_unlock(&a->lock);
-	free(d);
 }
 
 static void
 failed(struct dial *d, uint16_t code, const char *why)
 {
 	static struct log_limit limit;
-	struct agent *a = d->aw->a;
+	struct stream *st = d->st;
+	struct agent *a = agent_worker(st->w)->a;
 	char text[256];
 
-	snprintf(text, sizeof(text), "target %s: %s", d->tunnel->target, why);
-	log_limited(&limit, LOG_WARN, "tunnel=%s %s", d->tunnel->name, text);
+	snprintf(text, sizeof(text), "target %s: %s", st->tunnel->target, why);
+	log_limited(&limit, LOG_WARN, "tunnel=%s %s", st->tunnel->name, text);
 	pthread_mutex_lock(&a->lock);
 	a->totals.streams_refused++;
 	pthread_mutex_unlock(&a->lock);
-	if (d->st->ms != NULL)
-		mux_open_fail(d->st->ms, code, text);
-	stream_reset(d->st);
+	if (st->ms != NULL)
+		mux_open_fail(st->ms, code, text);
+	dial_end(st);
+	stream_reset(st);
 }
 
 static void
 connected(struct dial *d)
 {
-	struct agent *a = d->aw->a;
+	struct stream *st = d->st;
+	struct agent *a = agent_worker(st->w)->a;
 	struct agent_totals *t = &a->totals;
-	int64_t us = (d->aw->w->now.ns - d->began.ns) / 1000;
+	int64_t us = (st->w->now.ns - d->began.ns) / 1000;
 
-	timer_stop(&d->st->timer);
+	dial_end(st);
 	pthread_mutex_lock(&a->lock);
 	t->dial_min_us = t->dials == 0 ? us : MIN(t->dial_min_us, us);
 	t->dial_max_us = MAX(t->dial_max_us, us);
 	t->dial_sum_us += us;
 	t->dials++;
 	pthread_mutex_unlock(&a->lock);
-	sock_end_by_reset(d->st->sock.fd, true);
-	if (d->st->ms != NULL)
-		mux_open_ok(d->st->ms);
-	stream_connected(d->st);
+	sock_end_by_reset(st->sock.fd, true);
+	if (st->ms != NULL)
+		mux_open_ok(st->ms);
+	stream_connected(st);
 }
 
 static void try_next(struct dial *d);
@@ -120,9 +134,9 @@ static void
 on_connected(struct sock *s, int err)
 {
 	struct stream *st = container_of(s, struct stream, sock);
-	struct dial *d = st->role;
+	struct dial *d = st->dial;
 
-	if (err == 0 && d->tunnel->port >= EPHEMERAL_FROM && met_itself(s))
+	if (err == 0 && st->tunnel->port >= EPHEMERAL_FROM && met_itself(s))
 		err = -ECONNREFUSED;
 	if (err == 0) {
 		connected(d);
@@ -156,9 +170,11 @@ try_next(struct dial *d)
 static void
 on_timeout(struct timer *t)
 {
-	struct stream *st = container_of(t, struct stream, timer);
+	struct dial *d = container_of(t, struct dial, timer);
 
-	failed(st->role, CODE_CONNECT_TIMEOUT, "does not answer");
+	if (d->st->dead)
+		return; /* the client is gone already */
+	failed(d, CODE_CONNECT_TIMEOUT, "does not answer");
 }
 
 static void
@@ -187,19 +203,18 @@ target_dial(struct agent_session *as, struct mux_stream *ms, const struct tunnel
 
 	ms->user = st;
 	st->ms = ms;
-	st->role = d;
+	st->dial = d;
+	st->tunnel = tunnel;
 	st->on_free = on_free;
 	d->st = st;
-	d->aw = aw;
-	d->tunnel = tunnel;
 	d->began = aw->w->now;
 	pthread_mutex_lock(&aw->a->lock);
 	aw->a->totals.streams++;
 	aw->a->totals.streams_open++;
 	pthread_mutex_unlock(&aw->a->lock);
-	st->watch = http_watch_new(on_exchange, d);
-	timer_init(&st->timer, aw->w, "dial timeout", on_timeout);
-	timer_start(&st->timer, aw->conf->limits.open_timeout);
+	st->watch = http_watch_new(on_exchange, st);
+	timer_init(&d->timer, aw->w, "dial timeout", on_timeout);
+	timer_start(&d->timer, aw->conf->limits.open_timeout);
 	if (addr_parse(tunnel->host, tunnel->port, &d->addr[0]) == 0) {
 		d->n = 1;
 		try_next(d);

@@ -254,7 +254,7 @@ on_open(struct mux *m, struct mux_stream *ms, const struct msg_open *open)
 	struct agent_session *as = agent_session_of(m);
 	const struct tunnel_conf *t = tunnel_of(as, open->tunnel);
 
-	if (tunnel_state(as, open->tunnel) != TUNNEL_UP)
+	if (tunnel_state(as, open->tunnel) != TUNNEL_UP || open->datagram)
 		mux_open_fail(ms, CODE_NO_SUCH_TUNNEL, code_text(CODE_NO_SUCH_TUNNEL));
 	else if (m->n_opening > (size_t)as->base.limits->opening_per_session)
 		mux_open_fail(ms, CODE_LIMIT, "the agent dials as much as it may already");

@@ -37,7 +37,8 @@
 	X(34, NO_SUCH_HOST, "no_such_host", "the target's name does not resolve")                  \
 	X(40, CLIENT_RESET, "client_reset", "the public connection was reset")                     \
 	X(41, TARGET_RESET, "target_reset", "the target's connection was reset")                   \
-	X(42, LINK_LOST, "link_lost", "the link broke")
+	X(42, LINK_LOST, "link_lost", "the link broke")                                            \
+	X(43, EXPIRED, "expired", "nothing was sent for a while")
 
 enum code {
 #define X(number, id, name, text) CODE_##id = number,

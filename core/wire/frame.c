@@ -78,6 +78,9 @@ frame_check(const struct frame *f, uint32_t data_max)
 			return "DATA without payload";
 		if (f->len > data_max)
 			return "DATA longer than was announced";
+	} else if (f->type == FRAME_DATAGRAM) {
+		if (f->len > FRAME_DATAGRAM_MAX)
+			return "DATAGRAM longer than UDP carries";
 	} else if (f->len > FRAME_CONTROL_MAX) {
 		return "control frame too long";
 	}

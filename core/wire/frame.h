@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #define FRAME_HEADER 8u          /* bytes */
-#define FRAME_CONTROL_MAX 4096u  /* payload of every frame but DATA */
+#define FRAME_CONTROL_MAX 4096u  /* payload of every frame but DATA and DATAGRAM */
+#define FRAME_DATAGRAM_MAX 65507u /* the most that UDP over IPv4 carries */
 #define FRAME_DATA_MIN_LIMIT 16384u
 #define FRAME_DATA_MAX_LIMIT 262144u /* no HELLO may announce more */
 #define FRAME_CRITICAL 0x80u
@@ -36,7 +37,7 @@ enum frame_type {
 	FRAME_DATA = 0x23,
 	FRAME_FIN = 0x24,
 	FRAME_RESET = 0x25,
-	FRAME_DATAGRAM = 0x26, /* reserved */
+	FRAME_DATAGRAM = 0x26,
 	FRAME_CREDIT = 0x30,
 	FRAME_BLOCKED = 0x31,
 	FRAME_ACK = 0x32,

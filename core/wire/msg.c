@@ -88,11 +88,29 @@ rd_tail(struct rd *r)
 	}
 }
 
+/* The same where the extension DATAGRAM may stand; true if it does. */
+static bool
+rd_tail_datagram(struct rd *r)
+{
+	bool datagram = false;
+
+	while (rd_left(r) > 0) {
+		bool is = rd_u16(r) == MSG_EXT_DATAGRAM;
+		struct text t = rd_blob(r, 2);
+
+		if (is && t.n > 0)
+			r->bad = true;
+		datagram = datagram || is;
+	}
+	return datagram;
+}
+
 static const char *
 rd_done(const struct rd *r)
 {
 	if (r->bad)
-		return "payload too short, or text that is not UTF-8 or has control characters";
+		return "payload or extension of a wrong length, or text that is not UTF-8 or has control "
+		       "characters";
 	if (r->p != r->end)
 		return "payload longer than its fields";
 	return NULL;
@@ -236,7 +254,7 @@ msg_bind_decode(const uint8_t *p, size_t n, struct msg_bind *m_r)
 		m.param[i].key = rd_text(&r, 1);
 		m.param[i].value = rd_text(&r, 2);
 	}
-	rd_tail(&r);
+	m.datagram = rd_tail_datagram(&r);
 	bad = rd_done(&r);
 	if (bad != NULL)
 		return bad;
@@ -301,7 +319,7 @@ msg_open_decode(const uint8_t *p, size_t n, struct msg_open *m_r)
 	ip = rd_bytes(&r, len);
 	if (ip != NULL)
 		memcpy(m.ip, ip, len);
-	rd_tail(&r);
+	m.datagram = rd_tail_datagram(&r);
 	bad = rd_done(&r);
 	if (bad == NULL)
 		*m_r = m;
@@ -402,6 +420,15 @@ wr_text(struct wr *w, struct text t, size_t length_bytes)
 	wr_blob(w, (struct text){(const char *)tame, n}, length_bytes);
 }
 
+static void
+wr_datagram(struct wr *w, bool datagram)
+{
+	if (!datagram)
+		return;
+	wr_u16(w, MSG_EXT_DATAGRAM);
+	wr_u16(w, 0);
+}
+
 static size_t
 wr_done(const struct wr *w)
 {
@@ -485,6 +512,7 @@ msg_bind_encode(uint8_t *p, size_t cap, const struct msg_bind *m)
 		wr_blob(&w, m->param[i].key, 1);
 		wr_blob(&w, m->param[i].value, 2);
 	}
+	wr_datagram(&w, m->datagram);
 	return wr_done(&w);
 }
 
@@ -518,6 +546,7 @@ msg_open_encode(uint8_t *p, size_t cap, const struct msg_open *m)
 	wr_u8(&w, m->family);
 	wr_u16(&w, m->port);
 	wr_bytes(&w, m->ip, m->family == 4 ? 4 : m->family == 6 ? 16 : 0);
+	wr_datagram(&w, m->datagram);
 	return wr_done(&w);
 }
 

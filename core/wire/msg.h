@@ -20,10 +20,10 @@
 #define MSG_VERSION 1u
 #define MSG_NAME_MAX 64u
 #define MSG_TEXT_MAX 255u
+#define MSG_EXT_DATAGRAM 2u /* of BIND and OPEN: datagrams instead of bytes; empty */
 
 #define FEATURE_RESUME 0x1u
 #define FEATURE_REPORT 0x2u
-#define FEATURE_DATAGRAM 0x4u
 
 struct text {
 	const char *p;
@@ -61,6 +61,7 @@ struct msg_auth_fail {
 struct msg_bind {
 	uint32_t tunnel;
 	struct text route, name;
+	bool datagram; /* by the extension of this name */
 	unsigned n_params;
 	struct {
 		struct text key, value;
@@ -83,6 +84,7 @@ struct msg_open {
 	uint8_t family; /* 4, 6, 0 */
 	uint16_t port;
 	uint8_t ip[16];
+	bool datagram; /* by the extension of this name */
 };
 
 struct msg_end { /* OPEN_FAIL, RESET */

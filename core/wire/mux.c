@@ -80,6 +80,7 @@ mux_init(struct mux *m, const struct mux_conf *conf, const struct mux_ops *ops, 
 	list_init(&m->parked);
 	list_init(&m->opening);
 	list_init(&m->zombies);
+	mux_datagrams_init(m);
 	if (conf->role == ROLE_AGENT)
 		send_hello(m, MSG_VERSION, 0);
 }
@@ -98,6 +99,7 @@ void
 mux_fini(struct mux *m)
 {
 	drop_streams(m);
+	mux_datagrams_fini(m);
 	idmap_fini(&m->streams);
 	bufq_fini(&m->ctl);
 	free(m->ctl_in);

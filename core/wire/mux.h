@@ -6,9 +6,10 @@
  *
  * In: mux_recv() takes what the link gave, in pieces of any size, and makes upcalls. DATA is not
  * assembled; its payload is handed on as it arrives.
- * Out: mux_output() fills a buffer: control frames first, then DATA of the ready streams in deficit
- * round robin. Payload is pulled from the streams' sockets at that moment, straight into the buffer,
- * so nothing waits in user space that the link does not take now.
+ * Out: mux_output() fills a buffer: control frames first, then datagrams, then DATA of the ready
+ * streams in deficit round robin. Payload is pulled from the streams' sockets at that moment, straight
+ * into the buffer, so nothing waits in user space that the link does not take now. Only datagrams do,
+ * within bounds: their sockets cannot hold them back.
  * Time: mux_tick() when mux_deadline() has come.
  *
  * Upcalls may call any function of the same mux but mux_recv, mux_output, mux_tick and mux_fini. A
@@ -40,6 +41,11 @@
 
 struct mux;
 
+/* Bytes of datagrams that wait, of all sessions that share it. */
+struct mux_pool {
+	size_t bytes, max;
+};
+
 struct mux_conf {
 	enum role role;
 	uint32_t max_frame;         /* largest DATA payload we take */
@@ -49,6 +55,11 @@ struct mux_conf {
 	uint32_t max_streams;
 	int64_t handshake_ms, open_ms, ping_ms, dead_ms;
 	const char *software; /* constant text for HELLO */
+	/* Datagrams that wait for the link: of one stream, of the session (bytes count what they
+	 * cost), of all sessions; and how long they may wait. */
+	size_t flow_datagrams, flow_bytes, datagram_bytes;
+	struct mux_pool *pool; /* NULL: no common bound */
+	int64_t datagram_ms;
 };
 
 /* One stream. Fields behind "mux" are for wire/ alone. */
@@ -77,6 +88,28 @@ struct mux_stream {
 	struct msg_open open; /* server: until it is sent */
 	uint16_t end_code;
 	char *end_text; /* of RESET or OPEN_FAIL, or NULL */
+	struct mux_flow *flow; /* it carries datagrams; NULL: bytes */
+};
+
+/* What a stream of datagrams has besides (mux_datagram.c); only the counters are for its owner. */
+struct mux_flow {
+	struct mux_stream *st;
+	struct list queue; /* struct datagram, oldest first */
+	struct list run;   /* in mux.flows while there is something in queue */
+	size_t n, bytes;
+	int32_t deficit;
+	uint64_t sent, got, full, late; /* full, late: dropped because of a bound, of their age */
+};
+
+/* The same for the session. */
+struct mux_datagrams {
+	struct list flows; /* whose queues are not empty, in turn */
+	struct list all;   /* struct datagram that wait, oldest first */
+	size_t bytes;
+	struct datagram *part; /* of a frame that did not fit; its rest goes before anything else */
+	size_t part_at;
+	int64_t lead; /* bytes that datagrams are ahead of DATA that waits, too */
+	uint64_t sent, got, full, late;
 };
 
 struct mux_ops {
@@ -97,6 +130,8 @@ struct mux_ops {
 	/* n bytes came; report with mux_consumed() when the far socket took them. */
 	void (*data)(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n);
 	void (*fin)(struct mux *m, struct mux_stream *st); /* nothing more comes, all was sent */
+	/* One datagram of a stream that was opened for them; n may be 0. */
+	void (*datagram)(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n);
 	/* The peer aborted (RESET, OPEN_FAIL), or the session's end did. Nothing more is to be sent. */
 	void (*reset)(struct mux *m, struct mux_stream *st, uint16_t code, struct text text);
 	/* The stream is over on the wire and freed when this returns. Comes for every stream, once. */
@@ -145,6 +180,7 @@ struct mux {
 	bool ack_due, blocked_due, blocked_said, flush_credit;
 	bool leaving; /* it is we who drain */
 	struct list due, ready, parked, opening, zombies;
+	struct mux_datagrams dg;
 	/* streams */
 	struct idmap streams;
 	size_t n_streams, n_opening;
@@ -208,6 +244,10 @@ void mux_open_fail(struct mux_stream *st, uint16_t code, const char *text);
 /* The socket has bytes or its end: pull() will be called when it is this stream's turn. */
 void mux_ready(struct mux_stream *st);
 void mux_consumed(struct mux_stream *st, size_t n);
+/* On a stream that was opened for datagrams, in place of mux_ready(): copies one of at most
+ * FRAME_DATAGRAM_MAX bytes into the stream's queue. What does not fit into the bounds, or waits too
+ * long, is dropped, the oldest first, and counted. */
+void mux_send_datagram(struct mux_stream *st, struct mono now, const void *p, size_t n);
 /* Aborts both directions. text may be NULL. No upcall but gone(). */
 void mux_reset(struct mux_stream *st, uint16_t code, const char *text);
 

@@ -2,11 +2,12 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* What the files of the mux share: mux.c (life, time), mux_recv.c (in), mux_send.c (out),
- * mux_stream.c (streams and credit). Nobody else includes this. Pure. */
+ * mux_stream.c (streams and credit), mux_datagram.c (datagrams). Nobody else includes this. Pure. */
 
 #ifndef ADIT_WIRE_MUX_PRIV_H
 #define ADIT_WIRE_MUX_PRIV_H
 
+#include "util/cursor.h"
 #include "wire/mux.h"
 
 /* mux.c */
@@ -50,5 +51,19 @@ bool mux_stream_owes(const struct mux_stream *st);
 /* Takes all that can be given into the sums; returns how much, for CREDIT. */
 uint32_t mux_stream_gives(struct mux_stream *st);
 void mux_stream_flush_credit(struct mux *m);
+
+/* mux_datagram.c */
+void mux_datagrams_init(struct mux *m);
+void mux_datagrams_fini(struct mux *m); /* after the streams are dropped */
+void mux_flow_new(struct mux_stream *st);
+void mux_flow_free(struct mux_stream *st); /* harmless for a stream of bytes */
+/* Frames of this type may come on the stream, by what it carries. */
+bool mux_flow_fits(const struct mux_stream *st, uint8_t type);
+const char *mux_got_datagram(struct mux_stream *st, const uint8_t *p, size_t n);
+/* The rest of a datagram's frame that is half sent. */
+void mux_output_part(struct mux *m, struct wr *w);
+/* Datagrams in turn; while DATA waits, too, only until they have had as much as it. */
+void mux_output_datagrams(struct mux *m, struct wr *w);
+void mux_datagrams_data(struct mux *m, size_t n); /* n bytes of DATA have left */
 
 #endif

@@ -259,6 +259,8 @@ on_open(struct mux *m, const uint8_t *p, size_t n)
 	if (m->state == SESSION_BOUND)
 		mux_move(m, SESSION_FORWARDING);
 	st = mux_stream_new(m, m->f.stream, o.tunnel);
+	if (o.datagram)
+		mux_flow_new(st);
 	if (m->leaving)
 		mux_open_fail(st, CODE_LEAVING, "the agent leaves");
 	else if (m->n_streams > m->conf.max_streams)
@@ -406,6 +408,8 @@ dispatch(struct mux *m, const uint8_t *p, size_t n)
 	case FRAME_OPEN_FAIL:
 	case FRAME_RESET:
 		return on_reset(st, p, n);
+	case FRAME_DATAGRAM:
+		return mux_got_datagram(st, p, n);
 	case FRAME_CREDIT:
 		return on_credit(m, st, p, n);
 	case FRAME_BLOCKED:
@@ -443,6 +447,8 @@ judge(struct mux *m)
 		state = st->send_open ? STREAM_IDLE : st->state; /* unsent: the peer only guesses */
 	else if (m->f.stream <= m->last_id)
 		state = STREAM_CLOSED;
+	if (st != NULL && !mux_flow_fits(st, m->f.type))
+		return RULE_ERR;
 	r = stream_rule(m->conf.role, state, st != NULL && st->rx_end != END_OPEN, m->f.type);
 	if (r == RULE_ANSWER)
 		return st->answered || st->rx_end != END_OPEN ? RULE_ERR : RULE_OK;

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "util/compiler.h"
-#include "util/cursor.h"
 #include "wire/mux_priv.h"
 
 #define SESSION_CONTROL_MAX 320u /* ACK, all PONGs, PING and BLOCKED together */
@@ -276,6 +275,7 @@ output_frame(struct mux_stream *st, struct wr *w)
 		put_frame(w, FRAME_DATA, st->id, (uint32_t)n);
 		w->p += n;
 		mux_stream_sent(st, (uint32_t)n);
+		mux_datagrams_data(m, (size_t)n);
 		st->deficit -= (int32_t)n;
 		again(st, (size_t)n == max);
 	}
@@ -298,15 +298,25 @@ output_data(struct mux *m, struct wr *w)
 	}
 }
 
+/* Datagrams go before DATA, and behind it once it has had its share. */
+static void
+output_payload(struct mux *m, struct wr *w)
+{
+	mux_output_datagrams(m, w);
+	output_data(m, w);
+	if (wr_room(w) >= DATA_ROOM_MIN) /* no DATA is left */
+		mux_output_datagrams(m, w);
+}
+
 bool
 mux_wants_output(const struct mux *m)
 {
-	if (m->ctl.len > 0)
+	if (m->ctl.len > 0 || m->dg.part != NULL)
 		return true;
 	if (!mux_alive(m))
 		return false;
 	if (m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due || m->flush_credit ||
-		!list_empty(&m->due) || !list_empty(&m->ready))
+		!list_empty(&m->due) || !list_empty(&m->ready) || !list_empty(&m->dg.flows))
 		return true;
 	return !list_empty(&m->parked) &&
 		session_credit(list_entry(m->parked.next, struct mux_stream, run)) > 0;
@@ -319,6 +329,7 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 
 	must(cap >= MUX_OUTPUT_MIN);
 	m->now = now;
+	mux_output_part(m, &w);
 	output_queue(m, &w);
 	if (mux_alive(m) && m->ctl.len == 0) {
 		output_session(m, &w);
@@ -326,7 +337,7 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 			mux_stream_flush_credit(m);
 		output_due(m, &w);
 		if (list_empty(&m->due))
-			output_data(m, &w);
+			output_payload(m, &w);
 		output_due(m, &w); /* BLOCKED and ends that sending has found */
 		output_blocked(m, &w);
 	}

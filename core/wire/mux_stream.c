@@ -126,6 +126,7 @@ mux_stream_drop(struct mux_stream *st)
 	must(idmap_del(&m->streams, st->id) == st);
 	m->n_streams--;
 	m->ops->gone(m, st);
+	mux_flow_free(st);
 	free(st->end_text);
 	free(st);
 }
@@ -232,7 +233,8 @@ session_got_credit(struct mux *m)
 void
 mux_ready(struct mux_stream *st)
 {
-	if (st->tx_end != END_OPEN || mux_over(st->m) || list_linked(&st->run) || st->hungry)
+	if (st->tx_end != END_OPEN || mux_over(st->m) || list_linked(&st->run) || st->hungry ||
+		st->flow != NULL)
 		return;
 	if (st->m->conf.role == ROLE_AGENT && !st->answered)
 		return;
@@ -366,6 +368,8 @@ mux_open(struct mux *m, const struct msg_open *open, void *user)
 	st = mux_stream_new(m, m->last_id + 1, open->tunnel);
 	st->user = user;
 	st->open = *open;
+	if (open->datagram)
+		mux_flow_new(st);
 	st->send_open = true;
 	mux_stream_due(st);
 	return st;

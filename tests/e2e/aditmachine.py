@@ -6,7 +6,7 @@ It knows the states of section 11, the numbering of section 7 and the credit of 
 received is checked strictly; what is sent is only followed, so that a test may send what it likes.
 """
 
-from aditwire import AGENT, CODES, FEATURES, FLOOR, LIMIT_MAX, SERVER, VERSION, Illegal
+from aditwire import AGENT, CODES, EXT_DATAGRAM, FEATURES, FLOOR, LIMIT_MAX, SERVER, VERSION, Illegal
 
 BY_SERVER = {"AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL", "RESUME_OK", "BIND_OK", "BIND_FAIL", "OPEN"}
 BY_AGENT = {"AUTH", "AUTH_ANSWER", "RESUME", "BIND", "OPEN_OK", "OPEN_FAIL", "REPORT"}
@@ -28,6 +28,8 @@ class Stream:
         self.blocked = self.credits = 0     # BLOCKED received, CREDIT sent
         self.data = bytearray()         # received and not yet consumed by the test
         self.client = None
+        self.flow = False               # carries datagrams
+        self.datagrams = []             # received
 
     @property
     def out_now(self):
@@ -160,6 +162,8 @@ class Machine:
             if name in ("RESET", "CREDIT", "BLOCKED"):
                 return "skip"
             raise Illegal("over", detail=repr(f))
+        if name in (("DATA", "FIN", "CREDIT", "BLOCKED") if st.flow else ("DATAGRAM",)):
+            raise Illegal("kind", detail=repr(f))
         if name in ("OPEN_OK", "OPEN_FAIL"):
             if st.answered or st.peer_end:
                 raise Illegal("answered")
@@ -171,7 +175,7 @@ class Machine:
         elif name == "RESET":
             if st.peer_end == "reset":
                 raise Illegal("ended")
-        else:                           # DATA, FIN, BLOCKED
+        else:                           # DATA, DATAGRAM, FIN, BLOCKED
             if st.peer_end:
                 raise Illegal("ended", detail=repr(f))
             if self.role == SERVER and st.answered != "ok":
@@ -224,7 +228,7 @@ class Machine:
             self.credits += 1
         if name in LOGIN:
             self._apply_login(f, incoming)
-        elif name in ("OPEN", "OPEN_OK", "OPEN_FAIL", "DATA", "FIN", "RESET") or f.sid:
+        elif name in ("OPEN", "OPEN_OK", "OPEN_FAIL", "DATA", "FIN", "RESET", "DATAGRAM") or f.sid:
             self._apply_stream(f, incoming)
         elif name == "BIND":
             self.tunnels[f["tunnel"]] = "asked"
@@ -297,6 +301,7 @@ class Machine:
         if name == "OPEN":
             st = self.streams[f.sid] = Stream(f.sid, f["tunnel"])
             st.client = f.fields
+            st.flow = any(kind == EXT_DATAGRAM for kind, _ in f.fields.get("tail", ()))
             self.last_id = max(self.last_id, f.sid)
             if self.state == "BOUND":
                 self.state = "FORWARDING"
@@ -314,6 +319,9 @@ class Machine:
                     st.data += f.payload
             else:
                 st.sent += len(f.payload)
+        elif name == "DATAGRAM":
+            if incoming and st.my_end != "reset":
+                st.datagrams.append(f.payload)
         elif name == "CREDIT":
             if incoming:
                 st.taken += f["bytes"]

@@ -22,6 +22,8 @@ FLOOR = 16384
 LIMIT_MAX = 1 << 62
 ACK_EVERY = 262144
 PARAMS_MAX = 16
+DATAGRAM_MAX = 65507
+EXT_DATAGRAM = 2
 
 AGENT, SERVER = 0, 1
 
@@ -35,7 +37,7 @@ TYPES = {
 NAMES = {number: name for name, number in TYPES.items()}
 
 # Types that need a feature, and the feature's bit.
-FEATURES = {"RESUME": 0x1, "RESUME_OK": 0x1, "REPORT": 0x2, "DATAGRAM": 0x4}
+FEATURES = {"RESUME": 0x1, "RESUME_OK": 0x1, "REPORT": 0x2}
 
 # Where the stream id must not be 0, and where it may be either.
 STREAM_TYPES = {"OPEN", "OPEN_OK", "OPEN_FAIL", "DATA", "FIN", "RESET", "DATAGRAM"}
@@ -47,7 +49,7 @@ CODES = {
     "flow": 12, "overload": 13, "not_permitted": 20, "in_use": 21, "no_such_route": 22,
     "no_address": 23, "bad_request": 24, "no_such_tunnel": 30, "refused": 31,
     "connect_timeout": 32, "unreachable": 33, "no_such_host": 34, "client_reset": 40,
-    "target_reset": 41, "link_lost": 42,
+    "target_reset": 41, "link_lost": 42, "expired": 43,
 }
 CODE_NAMES = {number: name for name, number in CODES.items()}
 
@@ -131,6 +133,13 @@ def _read_tail(c):
     return out
 
 
+def _read_kind_tail(c):
+    out = _read_tail(c)
+    if any(kind == EXT_DATAGRAM and value for kind, value in out):
+        raise Illegal("long")
+    return out
+
+
 def _read_params(c):
     out = []
     n = c.number(1)
@@ -172,6 +181,7 @@ READ = {
     "bytes16": lambda c: c.take(c.number(2)),
     "params": _read_params,
     "tail": _read_tail,
+    "kind": _read_kind_tail,
     "rest": lambda c: c.take(c.left()),
 }
 
@@ -190,6 +200,7 @@ WRITE = {
     "tail": lambda v: b"".join(struct.pack(">HH", k, len(x)) + x for k, x in v),
     "rest": _raw,
 }
+WRITE["kind"] = WRITE["tail"]
 
 _CODE_TEXT = [("code", "u16"), ("text", "str8")]
 _TUNNEL_END = [("tunnel", "u32"), ("code", "u16"), ("text", "str16")]
@@ -207,16 +218,17 @@ LAYOUT = {
                 ("resume", "bytes16"), ("data", "bytes16"), ("tail", "tail")],
     "AUTH_FAIL": [("code", "u16"), ("retry_after_ms", "u32"), ("text", "str8")],
     "BIND": [("tunnel", "u32"), ("route", "name8"), ("name", "name8"), ("params", "params"),
-             ("tail", "tail")],
+             ("tail", "kind")],
     "BIND_OK": [("tunnel", "u32"), ("address", "str16"), ("tail", "tail")],
     "BIND_FAIL": _TUNNEL_END,
     "UNBIND": _TUNNEL_END,
     "OPEN": [("tunnel", "u32"), ("family", "u8"), ("port", "u16"), ("address", "rest"),
-             ("tail", "tail")],
+             ("tail", "kind")],
     "OPEN_OK": [],
     "OPEN_FAIL": _CODE_TEXT,
     "DATA": [("bytes", "rest")],
     "FIN": [],
+    "DATAGRAM": [("bytes", "rest")],
     "RESET": _CODE_TEXT,
     "CREDIT": [("bytes", "u32")],
     "BLOCKED": [("position", "u64")],
@@ -258,7 +270,7 @@ def frame(name, sid=0, /, **fields):
 def check_header(length, type_, sid, max_frame=FRAME_MAX):
     """What can be known before the payload is there."""
     name = NAMES.get(type_)
-    if length > (max_frame if name == "DATA" else CONTROL_MAX):
+    if length > {"DATA": max_frame, "DATAGRAM": DATAGRAM_MAX}.get(name, CONTROL_MAX):
         raise Illegal("length")
     if name is None:
         if type_ & CRITICAL:

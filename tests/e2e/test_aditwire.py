@@ -16,7 +16,7 @@ import aditwire as wire
 from aditmachine import Machine
 from aditsession import AgentPeer, ServerPeer
 from aditwire import AGENT, CODES, SERVER, TYPES, Illegal, Scram, Token, decode, frame
-from peertables import CONDITIONS, HELLO, SAMPLE, TABLES, sample
+from peertables import CONDITIONS, HELLO, OTHER_KIND, SAMPLE, TABLES, sample
 
 with open(wire.doc_path(), encoding="utf-8") as _f:
     TEXT = _f.read()
@@ -171,6 +171,8 @@ def test_session_table(role):
             sid = 2 if name == "OPEN" else 1
             column = "IDLE" if name == "OPEN" else "OPENING"
             expected = TABLES["stream"][role][name, column]
+            if name in OTHER_KIND:
+                m.streams[1].flow = True
             assert judge(m, sample(name, sid, role)) == expected, (name, state)
             if name in wire.EITHER_TYPES:
                 assert got == "ok", (name, state)
@@ -211,7 +213,7 @@ def stream_histories(role):
 @pytest.mark.parametrize("role", [SERVER, AGENT], ids=["server", "agent"])
 def test_stream_table(role):
     table = TABLES["stream"][role]
-    assert len(table) == 6 * (7 if role == SERVER else 6)
+    assert len(table) == 6 * (8 if role == SERVER else 7)
     assert set(table.values()) <= {"ok", "err", "skip"} | CONDITIONS
     walked = set()
     for column, holds, talk in [("IDLE", set(), None)] + stream_histories(role):
@@ -225,6 +227,7 @@ def test_stream_table(role):
             sid = 1 if talk is not None else 2
             if talk is not None:
                 assert m.streams[1].column() == column, talk
+                m.streams[1].flow = name in OTHER_KIND
             if want in CONDITIONS:
                 walked.add((where, want, want in holds))
                 want = "ok" if want in holds else "err"
@@ -233,6 +236,17 @@ def test_stream_table(role):
         assert ("CLOSING/open", "answer", True) in walked
         assert ("CLOSING/open", "data", False) in walked
     assert {("CLOSING/ended", "reset", True), ("CLOSING/ended", "reset", False)} <= walked
+
+
+@pytest.mark.parametrize("role", [SERVER, AGENT], ids=["server", "agent"])
+def test_kinds_are_kept_apart(role):
+    for flow in (False, True):
+        m = Driver(role).to("FORWARDING")
+        m.streams[1].answered, m.streams[1].flow = "ok", flow
+        for name in ("DATA", "FIN", "CREDIT", "BLOCKED", "DATAGRAM"):
+            fits = (name == "DATAGRAM") == flow
+            assert judge(m, sample(name, 1, role)) == ("ok" if fits else "err"), (name, flow)
+        assert judge(m, sample("RESET", 1, role)) == "ok"
 
 
 def test_ids_grow():

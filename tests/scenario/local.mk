@@ -2,12 +2,21 @@
 # what the lines mean; a scenario is added by adding its name.
 scenarios = \
 	%D%/agent-in.inc \
+	%D%/credit-on-flow.scn \
 	%D%/credit.scn \
+	%D%/data-on-flow.scn \
+	%D%/datagram-agent.scn \
+	%D%/datagram-early.scn \
+	%D%/datagram-late.scn \
+	%D%/datagram-on-bytes.scn \
+	%D%/datagram-refused.scn \
+	%D%/datagram-server.scn \
 	%D%/drain-crossing.scn \
 	%D%/drain-decided.scn \
 	%D%/drain-server.scn \
 	%D%/feature-not-agreed.scn \
 	%D%/fin-before-answer.scn \
+	%D%/fin-on-flow.scn \
 	%D%/flow.scn \
 	%D%/glitches.scn \
 	%D%/half-close-client.scn \

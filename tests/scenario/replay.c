@@ -87,7 +87,8 @@ feed(struct play *y, const char *text)
 	} else {
 		n = frametext_parse(b, sizeof(b), text, err);
 		frame_decode(b, &f);
-		if (f.type == FRAME_DATA && f.len <= FRAME_DATA_MAX_LIMIT)
+		if ((f.type == FRAME_DATA || f.type == FRAME_DATAGRAM) &&
+			f.len <= FRAME_DATA_MAX_LIMIT)
 			n = FRAME_HEADER + f.len;
 	}
 	if (n == 0)
@@ -116,8 +117,8 @@ next_frame(struct play *y, char *line, size_t cap)
 		return false;
 	frame_decode(l->p + l->from, &f);
 	must(l->to - l->from >= FRAME_HEADER + f.len);
-	if (f.type == FRAME_DATA)
-		snprintf(line, cap, "DATA id=%u", f.stream);
+	if (f.type == FRAME_DATA || f.type == FRAME_DATAGRAM)
+		snprintf(line, cap, "%s id=%u", frame_name(f.type), f.stream);
 	else
 		must(frametext_print(line, cap, &f, l->p + l->from + FRAME_HEADER) == 0);
 	used = strlen(line);
@@ -259,6 +260,14 @@ act_open(struct play *y, char **a)
 }
 
 static void
+act_open_flow(struct play *y, char **a)
+{
+	(void)a;
+	if (pair_open_flow(&y->p) == NULL)
+		wrong(y, "the stream was not opened");
+}
+
+static void
 act_open_ok(struct play *y, char **a)
 {
 	struct sock *k = sock_by_id(y, a[1]);
@@ -285,6 +294,15 @@ act_send(struct play *y, char **a)
 
 	if (k != NULL)
 		sock_send(k, strtoull(a[2], NULL, 10));
+}
+
+static void
+act_datagram(struct play *y, char **a)
+{
+	struct sock *k = sock_by_id(y, a[1]);
+
+	if (k != NULL)
+		sock_datagram(k, strtoull(a[2], NULL, 10));
 }
 
 static void
@@ -362,9 +380,11 @@ static const struct {
 	{"bind_fail", act_bind_fail}, /* TUNNEL CODE */
 	{"unbind", act_unbind},       /* TUNNEL CODE */
 	{"open", act_open},           /* a public connection; "refused" when there must be no stream */
+	{"open_flow", act_open_flow}, /* for datagrams */
 	{"open_ok", act_open_ok},     /* STREAM */
 	{"open_fail", act_open_fail}, /* STREAM CODE */
 	{"send", act_send},           /* STREAM BYTES: its socket has them */
+	{"datagram", act_datagram},   /* STREAM BYTES */
 	{"end", act_end},             /* STREAM: its socket's end of file */
 	{"break", act_break},         /* STREAM: its socket was reset */
 	{"reset", act_reset},         /* STREAM CODE */
@@ -409,6 +429,8 @@ expectation(struct play *y, char **a, char *is, size_t cap)
 		k->st == NULL);
 	if (strcmp(a[0], "got") == 0)
 		return k->got == strtoull(a[2], NULL, 10);
+	if (strcmp(a[0], "datagrams") == 0)
+		return k->n_got == strtoull(a[2], NULL, 10);
 	if (strcmp(a[0], "answered") == 0)
 		return k->opened;
 	if (strcmp(a[0], "fin") == 0)

@@ -79,6 +79,7 @@ wire_tests = \
 	%D%/test-msg \
 	%D%/test-mux \
 	%D%/test-mux-credit \
+	%D%/test-mux-datagram \
 	%D%/test-mux-limits \
 	%D%/test-mux-random \
 	%D%/test-state \
@@ -94,6 +95,8 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_mux_LDADD = $(unit_libs)
 %C%_test_mux_credit_SOURCES = %D%/test-mux-credit.c $(pair_sources)
 %C%_test_mux_credit_LDADD = $(unit_libs)
+%C%_test_mux_datagram_SOURCES = %D%/test-mux-datagram.c $(pair_sources)
+%C%_test_mux_datagram_LDADD = $(unit_libs)
 %C%_test_mux_limits_SOURCES = %D%/test-mux-limits.c $(pair_sources)
 %C%_test_mux_limits_LDADD = $(unit_libs)
 %C%_test_mux_random_SOURCES = %D%/test-mux-random.c $(pairops_sources)

@@ -139,6 +139,24 @@ sock_send(struct sock *k, uint64_t n)
 }
 
 void
+sock_datagram(struct sock *k, size_t n)
+{
+	struct wr w;
+	uint8_t *b;
+
+	if (k->st == NULL)
+		return;
+	b = xmalloc(n + 4);
+	pattern_fill(b, n, k->id, k->e->m.conf.role, n);
+	w = wr_init(b, n + 4);
+	k->n_sent++;
+	if (n >= 4)
+		wr_u32(&w, k->n_sent);
+	mux_send_datagram(k->st, k->e->pair->now, b, n);
+	free(b);
+}
+
+void
 sock_end(struct sock *k)
 {
 	k->eof = true;
@@ -325,6 +343,31 @@ on_fin(struct mux *m, struct mux_stream *st)
 	must(other != NULL && other->fin_pulled && other->pulled == k->got);
 }
 
+/* Some may be missing; none comes twice, late or changed. */
+static void
+on_datagram(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n)
+{
+	struct sock *k = sock_of(m, st);
+	enum role sender = m->conf.role == ROLE_AGENT ? ROLE_SERVER : ROLE_AGENT;
+	struct rd r = rd_init(p, n);
+	uint32_t number;
+
+	must(!k->reset && !k->aborted);
+	k->n_got++;
+	k->got += n;
+	if (n < 4 || end_of(m)->untrusted)
+		return;
+	number = rd_u32(&r);
+	must(number > k->last_number);
+	k->last_number = number;
+	if (n > 4) { /* the pattern begins in front of the number */
+		size_t part;
+		const uint8_t *want = pattern(k->id, sender, n, &part);
+
+		must(memcmp(p + 4, want + 4, MIN(part, n) - 4) == 0);
+	}
+}
+
 static void
 on_reset(struct mux *m, struct mux_stream *st, uint16_t code, struct text text)
 {
@@ -417,6 +460,7 @@ static const struct mux_ops ops = {
 	.open_ok = on_open_ok,
 	.data = on_data,
 	.fin = on_fin,
+	.datagram = on_datagram,
 	.reset = on_reset,
 	.gone = on_gone,
 	.pull = on_pull,
@@ -442,6 +486,10 @@ pair_conf(enum role role)
 		.ping_ms = 10000,
 		.dead_ms = 30000,
 		.software = "pair/1",
+		.flow_datagrams = 8,
+		.flow_bytes = 131072,
+		.datagram_bytes = 262144,
+		.datagram_ms = 2000,
 	};
 }
 
@@ -566,14 +614,27 @@ pair_login(struct pair *p)
 	must(p->agent.m.state == SESSION_BOUND && p->server.m.state == SESSION_BOUND);
 }
 
-struct sock *
-pair_open(struct pair *p)
+static struct sock *
+open_stream(struct pair *p, bool datagram)
 {
-	struct msg_open open = {.tunnel = 1, .family = 4, .port = 4711, .ip = {192, 0, 2, 7}};
+	struct msg_open open = {.tunnel = 1, .family = 4, .port = 4711, .ip = {192, 0, 2, 7},
+		.datagram = datagram};
 	struct mux_stream *st = mux_open(&p->server.m, &open, p);
 
 	must(st == NULL || st->user == p);
 	return st != NULL ? sock_new(&p->server, st) : NULL;
+}
+
+struct sock *
+pair_open(struct pair *p)
+{
+	return open_stream(p, false);
+}
+
+struct sock *
+pair_open_flow(struct pair *p)
+{
+	return open_stream(p, true);
 }
 
 /* ---- A peer that the test plays itself --------------------------------------------------------- */
@@ -589,7 +650,7 @@ look_at(struct seen *s, const struct frame *f, const uint8_t *payload)
 	s->last[f->type] = *f;
 	if (f->type == FRAME_DATA)
 		s->data += f->len;
-	else
+	else if (f->type != FRAME_DATAGRAM)
 		memcpy(s->payload[f->type], payload, f->len);
 	snprintf(s->order + used, sizeof(s->order) - used, "%s%s", used > 0 ? " " : "", name);
 }
@@ -666,20 +727,33 @@ end_feed_reset(struct end *e, uint8_t type, uint32_t stream, uint16_t code)
 	return end_feed(e, type, stream, p, msg_end_encode(p, sizeof(p), &end));
 }
 
-int
-end_feed_open(struct end *e, uint32_t stream)
+static int
+feed_open(struct end *e, uint32_t stream, bool datagram)
 {
-	struct msg_open open = {.tunnel = 1, .family = 4, .port = 4711, .ip = {192, 0, 2, 7}};
+	struct msg_open open = {.tunnel = 1, .family = 4, .port = 4711, .ip = {192, 0, 2, 7},
+		.datagram = datagram};
 	uint8_t p[64];
 
 	return end_feed(e, FRAME_OPEN, stream, p, msg_open_encode(p, sizeof(p), &open));
+}
+
+int
+end_feed_open(struct end *e, uint32_t stream)
+{
+	return feed_open(e, stream, false);
+}
+
+int
+end_feed_open_flow(struct end *e, uint32_t stream)
+{
+	return feed_open(e, stream, true);
 }
 
 /* ---- What must always hold ---------------------------------------------------------------------*/
 
 struct sums {
 	uint64_t tx_over, rx_over, rx_grown;
-	size_t n, opening, due, run, wait;
+	size_t n, opening, due, run, wait, flows, datagrams, datagram_bytes;
 };
 
 static uint64_t
@@ -723,6 +797,18 @@ list_count(const struct list *head)
 	return n;
 }
 
+static void
+add_flow(struct sums *s, const struct mux_flow *f)
+{
+	const struct mux_conf *conf = &f->st->m->conf;
+
+	must(f->n <= conf->flow_datagrams && f->bytes <= conf->flow_bytes);
+	must(list_count(&f->queue) == f->n && (f->n > 0) == list_linked(&f->run));
+	s->flows += f->n > 0;
+	s->datagrams += f->n;
+	s->datagram_bytes += f->bytes;
+}
+
 void
 end_check(const struct end *e)
 {
@@ -741,12 +827,16 @@ end_check(const struct end *e)
 		s.due += list_linked(&st->due);
 		s.run += list_linked(&st->run);
 		s.wait += list_linked(&st->wait);
+		if (st->flow != NULL)
+			add_flow(&s, st->flow);
 	}
 	must(e->awake || !mux_wants_output(m));
 	must(m->n_streams == s.n && m->n_opening == s.opening);
 	must(m->tx_over == s.tx_over && m->rx_over == s.rx_over && m->rx_grown == s.rx_grown);
 	must(mux_over(m) || !mux_alive(m) || m->tx_over <= m->peer.session_window + m->tx_session_credit);
 	must(m->rx_grown <= m->conf.session_window / 2);
+	must(list_count(&m->dg.flows) == s.flows && list_count(&m->dg.all) == s.datagrams);
+	must(m->dg.bytes == s.datagram_bytes && m->dg.bytes <= m->conf.datagram_bytes);
 	must(list_count(&m->due) == s.due);
 	must(list_count(&m->ready) + list_count(&m->parked) == s.run);
 	must(list_count(&m->opening) + list_count(&m->zombies) == s.wait);
@@ -790,6 +880,10 @@ let_go(struct end *e)
 			continue;
 		if (e->m.conf.role == ROLE_AGENT)
 			sock_answer(k);
+		if (k->st->flow != NULL) {
+			sock_abort(k, CODE_EXPIRED);
+			continue;
+		}
 		sock_end(k);
 		sock_consume(k, UINT64_MAX);
 	}

@@ -32,6 +32,8 @@ struct sock {
 	bool eof, broken, fin_pulled;
 	/* from the peer */
 	uint64_t got, used;
+	/* datagrams: each begins with its number, if it is long enough */
+	uint32_t n_sent, n_got, last_number;
 	bool answered, opened, fin, reset, aborted; /* reset: by the peer; aborted: by us */
 	uint16_t code;
 	char text[256];
@@ -94,6 +96,10 @@ void pair_login(struct pair *p);
 
 /* A public connection at the server; NULL when the mux refuses. */
 struct sock *pair_open(struct pair *p);
+/* The same for datagrams. */
+struct sock *pair_open_flow(struct pair *p);
+/* Sends one of n bytes; 4 and more carry its number, which the other end checks. */
+void sock_datagram(struct sock *k, size_t n);
 /* The same stream at the other end, or NULL if it never came there. */
 struct sock *sock_peer(const struct sock *k);
 void sock_send(struct sock *k, uint64_t n);
@@ -109,7 +115,7 @@ void sock_answer(struct sock *k); /* OPEN_OK */
 struct seen {
 	unsigned n[256];
 	struct frame last[256];
-	uint8_t payload[256][FRAME_CONTROL_MAX]; /* of the last one; not of DATA */
+	uint8_t payload[256][FRAME_CONTROL_MAX]; /* of the last one; not of DATA and DATAGRAM */
 	uint64_t data; /* bytes of DATA */
 	char order[512]; /* names, separated by blanks */
 };
@@ -123,6 +129,7 @@ int end_feed_u64(struct end *e, uint8_t type, uint32_t stream, uint64_t v);
 int end_feed_data(struct end *e, uint32_t stream, size_t n); /* as one frame of zeros */
 int end_feed_reset(struct end *e, uint8_t type, uint32_t stream, uint16_t code);
 int end_feed_open(struct end *e, uint32_t stream);
+int end_feed_open_flow(struct end *e, uint32_t stream); /* for datagrams */
 
 /* The sums, lists and counters of one end, made again from its streams; aborts if they differ. */
 void end_check(const struct end *e);

@@ -68,12 +68,23 @@ op_open(struct run *r)
 }
 
 static void
+op_open_flow(struct run *r)
+{
+	size_t max = r->p.agent.m.conf.max_streams;
+
+	if (r->p.server.m.n_streams < max + max / 2 && r->p.agent.m.n_streams < max + max / 2)
+		pair_open_flow(&r->p);
+}
+
+static void
 op_send(struct run *r)
 {
 	struct sock *k = some_sock(r);
 	uint64_t n = amount(r);
 
-	if (k != NULL && !k->eof && !k->broken && k->avail < 100000)
+	if (k != NULL && k->st->flow != NULL)
+		sock_datagram(k, (size_t)MIN(n, FRAME_DATAGRAM_MAX));
+	else if (k != NULL && !k->eof && !k->broken && k->avail < 100000)
 		sock_send(k, n);
 }
 
@@ -83,7 +94,7 @@ op_consume(struct run *r)
 	struct sock *k = some_sock(r);
 	uint64_t n = amount(r);
 
-	if (k != NULL)
+	if (k != NULL && k->st->flow == NULL)
 		sock_consume(k, n);
 }
 
@@ -92,7 +103,7 @@ op_fin(struct run *r)
 {
 	struct sock *k = some_sock(r);
 
-	if (k != NULL)
+	if (k != NULL && k->st->flow == NULL)
 		sock_end(k);
 }
 
@@ -103,7 +114,7 @@ op_reset(struct run *r)
 
 	if (k != NULL && byte(r) & 1)
 		sock_abort(k, CODE_CLIENT_RESET);
-	else if (k != NULL && !k->eof)
+	else if (k != NULL && !k->eof && k->st->flow == NULL)
 		sock_break(k);
 }
 
@@ -233,7 +244,8 @@ check_quiet(struct end *e)
 		far = sock_peer(k);
 		must(far != NULL && far->st != NULL);
 		must(k->st->tx_sent == far->st->rx_got && k->st->tx_credit == far->st->rx_credit);
-		if (k->st->answered && k->st->tx_end == END_OPEN && far->got == far->used)
+		if (k->st->answered && k->st->tx_end == END_OPEN && far->got == far->used &&
+			k->st->flow == NULL)
 			must(k->avail == 0 && !k->eof && !k->broken);
 	}
 }
@@ -255,7 +267,7 @@ static void (*const operations[])(struct run *r) = {
 	op_open, op_send, op_send, op_send, op_send, op_send, op_send, op_consume, op_consume,
 	op_consume, op_fin, op_fin, op_reset, op_answer, op_answer, op_output, op_output,
 	op_output, op_output, op_deliver, op_deliver, op_deliver, op_deliver, op_flow, op_flow,
-	op_time, op_hold, op_tunnel, op_end, op_corrupt, op_corrupt, op_pump,
+	op_time, op_hold, op_tunnel, op_end, op_corrupt, op_open_flow, op_pump,
 };
 
 static void

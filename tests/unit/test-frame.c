@@ -49,6 +49,9 @@ test_check(void)
 	ok(fine(4, FRAME_CREDIT, 0) && fine(4, FRAME_CREDIT, 9), "CREDIT to either");
 	ok(!fine(4, FRAME_CREDIT, STREAM_ID_MAX + 1), "but not to ids that cannot be");
 	ok(fine(4096, FRAME_BIND, 0) && !fine(4097, FRAME_BIND, 0), "control frames have 4096 bytes");
+	ok(fine(0, FRAME_DATAGRAM, 1) && fine(65507, FRAME_DATAGRAM, 1), "a datagram may be empty");
+	ok(!fine(65508, FRAME_DATAGRAM, 1), "or as long as UDP carries");
+	ok(!fine(1, FRAME_DATAGRAM, 0), "and has a stream");
 	ok(fine(4096, 0x50, 5) && !fine(4097, 0x50, 5), "and so have unknown ones");
 	ok(fine(0, 0xd0, UINT32_MAX), "whose stream id nobody knows");
 }

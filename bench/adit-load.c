@@ -7,6 +7,7 @@
  *     adit-load target
  *     adit-load client --to PORT [--conns N] [--bulk N] [--send BYTES] [--get BYTES]
  *                      [--times N | --seconds S] [--fresh]
+ *     adit-load client --to PORT [--conns N] --flood up|down [--warm S] --seconds S
  */
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -25,6 +26,8 @@ static const struct option options[] = {
 	{ "times", required_argument, NULL, 'n' },
 	{ "seconds", required_argument, NULL, 'w' },
 	{ "fresh", no_argument, NULL, 'f' },
+	{ "flood", required_argument, NULL, 'F' },
+	{ "warm", required_argument, NULL, 'W' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -83,6 +86,14 @@ read_options(struct plan *plan, int argc, char **argv)
 		case 'f':
 			plan->fresh = true;
 			break;
+		case 'F':
+			plan->flood = strcmp(optarg, "up") == 0 ? FLOOD_UP : FLOOD_DOWN;
+			if (plan->flood == FLOOD_DOWN && strcmp(optarg, "down") != 0)
+				die("--flood is up or down", 0);
+			break;
+		case 'W':
+			plan->warm = duration(optarg);
+			break;
 		default:
 			exit(2);
 		}
@@ -106,6 +117,8 @@ main(int argc, char **argv)
 	read_options(&plan, argc - 1, argv + 1);
 	if (plan.to.sin_port == 0 || !plan.times == !(plan.seconds > 0))
 		die("--to and one of --times and --seconds are needed", 0);
+	if (plan.flood != FLOOD_NOT && (plan.times || plan.bulk || plan.fresh))
+		die("--flood goes with --seconds only", 0);
 	client_run(&plan);
 	return 0;
 }

@@ -1,83 +1,98 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the Adit authors
-"""The work that is measured, and how one peer does it once."""
+"""The work that is measured."""
 
 import collections
-import json
-import select
-import subprocess
-import time
-
-from middle import RESERVE, Failed, Middle
 
 GIB = 1 << 30
 
-# kind: bulk, ask, fresh, beside or idle; work: bytes in all, seconds or connections, without --quick
-# and with it.
-Case = collections.namedtuple("Case", "name kind conns size up work quick about",
-                              defaults=("",))
+# How a link differs from loopback: round trip in ms, bit/s (0: as fast as it goes), lost packets of
+# a thousand.
+Link = collections.namedtuple("Link", "rtt rate loss", defaults=(0, 0))
+
+# kind: bulk, ask, fresh, beside, idle, long, share, agents or sessions; work: bytes in all, seconds
+# or connections, without --quick and with it; limits: what Adit's configuration says besides;
+# peers: who is measured, if not all; rounds: at most so many.
+Case = collections.namedtuple("Case", "name kind conns size up work quick about link limits peers rounds",
+                              defaults=("", None, {}, None, None))
+
+RATE = 500e6                            # of a long link, when it has one
+CROWD = {"streams_per_session": 20000, "opening_per_session": 1000}
+AGENTS = {"sessions": 20000, "sessions_per_account": 20000, "unauthenticated": 4000,
+          "unauthenticated_per_source": 4000, "tunnels_per_account": 20000}
+FAR = {"stream_window_max": "16MiB"}
+FARTHEST = {"stream_window_max": "16MiB", "session_window": "512MiB"}
+
+
+def long_links():
+    out = []
+    for rtt in (20, 50, 100, 200):
+        link = Link(rtt, RATE)
+        out.append(Case("long-%d" % rtt, "long", 1, 0, False, 2.0, 1.0,
+                        "1 stream, %d ms there and back, 500 Mbit/s" % rtt, link, FAR,
+                        ("direct", "adit", "adit-copy", "ssh")))
+    for rtt in (20, 50, 100, 200):
+        out.append(Case("long16-%d" % rtt, "long", 16, 0, False, 2.0, 1.0,
+                        "16 streams, %d ms there and back, 500 Mbit/s for the session" % rtt,
+                        Link(rtt, RATE), FAR, ("adit", "ssh")))
+    for rtt in (20, 50, 100, 200):
+        out.append(Case("fat-%d" % rtt, "long", 1, 0, False, 2.0, 1.0,
+                        "1 stream, %d ms there and back, as fast as it goes" % rtt, Link(rtt),
+                        FARTHEST, ("direct", "adit")))
+    for name, loss, text in (("loss-0.1", 1, "0.1"), ("loss-1", 10, "1")):
+        out.append(Case(name, "long", 1, 0, False, 3.0, 1.0,
+                        "1 stream, 50 ms there and back, 500 Mbit/s, %s %% of packets lost" % text,
+                        Link(50, RATE, loss), FAR, ("direct", "adit", "ssh")))
+    return out
+
 
 CASES = [
     Case("bulk1-up", "bulk", 1, 0, True, 2 * GIB, GIB // 2, "1 stream, client to target"),
     Case("bulk1-down", "bulk", 1, 0, False, 2 * GIB, GIB // 2, "1 stream, target to client"),
     Case("bulk100-up", "bulk", 100, 0, True, 2 * GIB, GIB // 2, "100 streams, client to target"),
     Case("bulk100-down", "bulk", 100, 0, False, 2 * GIB, GIB // 2, "100 streams, target to client"),
-    Case("ask64x1", "ask", 1, 64, None, 2.0, 0.5, "64 bytes there and back, 1 connection"),
-    Case("ask64x64", "ask", 64, 64, None, 2.0, 0.5, "64 bytes there and back, 64 connections"),
-    Case("ask1kx1", "ask", 1, 1024, None, 2.0, 0.5, "1 KiB there and back, 1 connection"),
-    Case("ask1kx64", "ask", 64, 1024, None, 2.0, 0.5, "1 KiB there and back, 64 connections"),
-    Case("connect", "fresh", 64, 64, None, 2.0, 0.5,
+    Case("ask64x1", "ask", 1, 64, None, 1.0, 0.4, "64 bytes there and back, 1 connection"),
+    Case("ask64x64", "ask", 64, 64, None, 1.0, 0.4, "64 bytes there and back, 64 connections"),
+    Case("ask1kx1", "ask", 1, 1024, None, 1.0, 0.4, "1 KiB there and back, 1 connection"),
+    Case("ask1kx64", "ask", 64, 1024, None, 1.0, 0.4, "1 KiB there and back, 64 connections"),
+    Case("connect", "fresh", 64, 64, None, 1.0, 0.4,
          "a new connection for each 64 bytes there and back, 64 at a time"),
-    Case("beside", "beside", 1, 64, None, 2.0, 0.5,
+    Case("beside", "beside", 1, 64, None, 1.0, 0.4,
          "64 bytes there and back, 1 connection, beside one stream as fast as it goes"),
-    Case("idle", "idle", 0, 0, None, 10000, 1000, "connections that do nothing"),
+    Case("share-up", "share", 64, 0, True, 2.0, 0.5, "64 streams, client to target", rounds=3,
+         peers=("direct", "adit", "adit-copy", "haproxy-splice", "ssh")),
+    Case("share-down", "share", 64, 0, False, 2.0, 0.5, "64 streams, target to client", rounds=3,
+         peers=("direct", "adit", "adit-copy", "haproxy-splice", "ssh")),
+    Case("agents-up", "agents", 64, 0, True, 2.0, 0.5,
+         "two agents of one server, 64 streams against 1, client to target", rounds=3,
+         peers=("adit", "adit-copy")),
+    Case("agents-down", "agents", 64, 0, False, 2.0, 0.5,
+         "two agents of one server, 64 streams against 1, target to client", rounds=3,
+         peers=("adit", "adit-copy")),
+    *long_links(),
+    Case("idle", "idle", 0, 0, None, 10000, 1000, "connections that do nothing", limits=CROWD,
+         rounds=2),
+    Case("sessions", "sessions", 0, 0, None, 10000, 500, "agents that do nothing, without a tunnel",
+         limits=AGENTS, peers=("adit",), rounds=1),
+    Case("tunnels", "sessions", 1, 0, None, 5000, 250, "agents that do nothing, with a tunnel each",
+         limits=AGENTS, peers=("adit",), rounds=1),
 ]
 
 
-class Lines:
-    """A program of ours that speaks in lines; it fails with what it said, or by saying nothing."""
-
-    def __init__(self, argv, env):
-        self.proc = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                     stderr=subprocess.PIPE, text=True, env=env)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.proc.stdin.close()
-        try:
-            self.proc.wait(5)
-        except subprocess.TimeoutExpired:
-            self.proc.kill()
-            self.proc.wait()
-        self.proc.stdout.close()
-        self.proc.stderr.close()
-
-    def line(self, timeout):
-        ready, _, _ = select.select([self.proc.stdout], [], [], timeout)
-        text = self.proc.stdout.readline() if ready else ""
-        if not text:
-            if not ready:
-                self.proc.kill()
-            raise Failed(self.proc.stderr.read().strip() or "no answer in %d s" % timeout)
-        return text
-
-    def go(self):
-        self.proc.stdin.write("\n")
-        self.proc.stdin.flush()
-
-
-def arguments(case, amount):
+def arguments(case, amount, conns=None):
     """What adit-load client is told."""
-    args = ["--conns", str(case.conns)]
-    if case.kind == "bulk":
-        each = str(max(64, int(amount) // case.conns))
-        return args + ["--times", "1", "--send" if case.up else "--get", each,
-                       "--get" if case.up else "--send", "64"]
+    conns = conns or case.conns
     if case.kind == "idle":
         return ["--conns", str(int(amount)), "--times", "1"]
-    args += ["--seconds", "%.6f" % amount, "--send", str(case.size), "--get", str(case.size)]
+    args = ["--conns", str(conns)]
+    if case.kind == "bulk":
+        each = str(max(64, int(amount) // conns))
+        return args + ["--times", "1", "--send" if case.up else "--get", each,
+                       "--get" if case.up else "--send", "64"]
+    args += ["--seconds", "%.6f" % amount]
+    if case.kind in ("long", "share", "agents"):
+        return args + ["--flood", "up" if case.up else "down", "--warm", "%.6f" % warm(case)]
+    args += ["--send", str(case.size), "--get", str(case.size)]
     if case.kind == "fresh":
         args.append("--fresh")
     if case.kind == "beside":
@@ -85,54 +100,6 @@ def arguments(case, amount):
     return args
 
 
-def amount_of(bench, case):
-    """Bytes, seconds (with a floor, so that there is something to count) or connections."""
-    amount = (case.quick if bench.quick else case.work) * bench.scale
-    if case.kind == "idle":
-        return max(1, int(min(amount, bench.files // 2 - RESERVE)))
-    return amount if case.kind == "bulk" else max(amount, 0.2)
-
-
-def measure(bench, peer, case):
-    """One peer, one case, once: a dictionary of figures. Failed when anything is not as it should."""
-    amount = amount_of(bench, case)
-    load = bench.load
-    with Lines([load, "target"], bench.env) as target, Middle(bench.env) as m:
-        m.adit_run, m.files = bench.adit_run, bench.files
-        port = peer.start(m, int(target.line(10).split()[1]))
-        empty = m.resident()
-        with Lines([load, "client", "--to", str(port)] + arguments(case, amount),
-                   bench.env) as client:
-            client.line(120)
-            if case.kind == "idle":
-                return idle(m, empty, amount, 1.0 if bench.quick else 5.0)
-            before = m.cpu()
-            client.go()
-            got = json.loads(client.line(300))
-            cpu = m.cpu() - before
-            m.alive()
-            return figures(case, got, cpu, m.peak())
-
-
-def idle(m, empty, conns, seconds):
-    full, before = m.resident(), m.cpu()
-    time.sleep(seconds)
-    m.alive()
-    grown = {name: (full[name] - empty[name]) / conns for name in full}
-    return {"conns": conns, "memory": sum(full.values()), "grown": grown,
-            "each": sum(grown.values()), "cpu": (m.cpu() - before) / seconds}
-
-
-def figures(case, got, cpu, peak):
-    out = {"seconds": got["seconds"], "cpu_seconds": cpu, "memory": peak}
-    if case.kind == "bulk":
-        out["rate"] = got["bytes"] / got["seconds"] / GIB
-        out["cpu"] = cpu / (got["bytes"] / GIB)
-        return out
-    out["rate"] = got["exchanges"] / got["seconds"]
-    out["p50"], out["p99"], out["max"] = got["p50_us"], got["p99_us"], got["max_us"]
-    if case.kind == "beside":
-        out["beside"] = got["bulk_bytes"] / got["seconds"] / GIB
-    else:
-        out["cpu"] = cpu / got["exchanges"] * 1e6
-    return out
+def warm(case):
+    """Seconds until a flood is counted: a dozen round trips, in which windows grow."""
+    return 0.5 + 12 * case.link.rtt / 1000 if case.link else 0.5

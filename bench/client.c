@@ -24,6 +24,7 @@
 #define STALL_MS 30000
 #define AT_ONCE 64u			/* connections that are being made */
 #define TRIAL 64u			/* bytes of the first exchange, each way */
+#define ENDLESS (UINT64_MAX / 2)
 
 enum phase { TRYING, READY, WORKING };
 
@@ -34,6 +35,7 @@ struct conn {
 	uint64_t left;			/* bytes of the answer that are missing */
 	uint64_t since;			/* when the exchange began */
 	uint64_t done;			/* exchanges of the plan */
+	uint64_t moved;			/* bytes of a flood, since they are counted */
 	bool bulk, waits, ends;		/* endless; for room in the socket; for end of file */
 };
 
@@ -42,7 +44,7 @@ static struct hist hist;
 static const struct plan *plan;
 static struct conn *conns;
 static unsigned n_conns, n_made, n_tried, n_over;
-static uint64_t bulk_bytes;
+static uint64_t bulk_bytes, warm_bytes;
 static enum phase phase;
 static int epfd;
 
@@ -99,6 +101,8 @@ conn_send(struct conn *c)
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		die("send", errno);
 	c->sent += n > 0 ? (uint64_t)n : 0;
+	if (plan->flood == FLOOD_UP && phase == WORKING)
+		c->moved += n > 0 ? (uint64_t)n : 0;
 	wait = c->sent < whole;
 	if (wait != c->waits) {
 		c->waits = wait;
@@ -110,12 +114,14 @@ conn_send(struct conn *c)
 static void
 conn_exchange(struct conn *c)
 {
-	bool trial = phase == TRYING;
+	bool trial = phase == TRYING, flood = !trial && plan->flood != FLOOD_NOT;
 
 	c->order.magic = ORDER_MAGIC;
 	c->order.flags = plan->fresh ? ORDER_CLOSE : 0;
 	c->order.take = (trial || c->bulk ? TRIAL : plan->send) - sizeof(c->order);
-	c->order.give = trial ? TRIAL : c->bulk ? UINT64_MAX : plan->get;
+	c->order.give = trial ? TRIAL : c->bulk || flood ? ENDLESS : plan->get;
+	if (flood && plan->flood == FLOOD_UP)
+		c->order.take = ENDLESS;
 	c->left = c->order.give;
 	c->sent = 0;
 	c->since = now_ns();
@@ -160,6 +166,8 @@ conn_read(struct conn *c)
 		die("more bytes came than were asked for", 0);
 	if (c->bulk && phase == WORKING)
 		bulk_bytes += (uint64_t)n;
+	if (plan->flood == FLOOD_DOWN && phase == WORKING)
+		c->moved += (uint64_t)n;
 	c->left -= (uint64_t)n;
 	if (c->left > 0)
 		return;
@@ -248,6 +256,45 @@ work(void)
 	phase = READY;
 }
 
+/* Turns until it is time; returns how long it took. */
+static double
+turn_for(double seconds)
+{
+	uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9), now;
+
+	while ((now = now_ns()) < end)
+		turn((int)((end - now) / 1000000) + 1);
+	return (double)(now - start) / 1e9;
+}
+
+static void
+flood(void)
+{
+	uint64_t least = UINT64_MAX, most = 0, all = 0;
+	double warm, seconds;
+
+	phase = WORKING;
+	for (unsigned i = 0; i < n_conns; i++)
+		conn_exchange(&conns[i]);
+	warm = turn_for(plan->warm);
+	for (unsigned i = 0; i < n_conns; i++) {
+		warm_bytes += conns[i].moved;
+		conns[i].moved = 0;
+	}
+	seconds = turn_for(plan->seconds);
+	phase = READY;
+	for (unsigned i = 0; i < n_conns; i++) {
+		all += conns[i].moved;
+		least = conns[i].moved < least ? conns[i].moved : least;
+		most = conns[i].moved > most ? conns[i].moved : most;
+	}
+	printf("{\"seconds\": %.6f, \"bytes\": %llu, \"least\": %llu, \"most\": %llu, "
+	       "\"warm_seconds\": %.6f, \"warm_bytes\": %llu}\n",
+	       seconds, (unsigned long long)all, (unsigned long long)least,
+	       (unsigned long long)most, warm, (unsigned long long)warm_bytes);
+	fflush(stdout);
+}
+
 static void
 report(double seconds)
 {
@@ -276,8 +323,12 @@ client_run(const struct plan *p)
 	fflush(stdout);
 	if (wait_for_line()) {
 		start = now_ns();
-		work();
-		report((double)(now_ns() - start) / 1e9);
+		if (plan->flood != FLOOD_NOT) {
+			flood();
+		} else {
+			work();
+			report((double)(now_ns() - start) / 1e9);
+		}
 		while (wait_for_line())
 			;
 	}

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum flood { FLOOD_NOT, FLOOD_UP, FLOOD_DOWN };
+
 struct plan {
 	struct sockaddr_in to;
 	unsigned conns;			/* connections whose exchanges are measured */
@@ -20,6 +22,8 @@ struct plan {
 	uint64_t times;			/* exchanges of each connection; 0: until the time is over */
 	double seconds;			/* with times 0; longer if nothing was done by then */
 	bool fresh;			/* a new connection for every exchange */
+	enum flood flood;		/* instead of exchanges: each connection moves what it can, */
+	double warm;			/* and is counted for so many seconds after these */
 };
 
 /* Makes every connection and tries it once, prints "ready", waits for a line on standard input, does

@@ -5,45 +5,56 @@
 import collections
 
 HAPROXY = ("haproxy-splice", "haproxy-copy")
-HIGHER = ("rate",)                      # of these figures more is better, of all others less
+HIGHER = ("rate", "share", "start", "one")      # of these figures more is better, of all others less
 
-# The figure of adit divided by that of the peer (the better one of several) in other, or in the same
-# case, is at least (rate) or at most (all others) the bound.
-Goal = collections.namedtuple("Goal", "case figure peers bound other", defaults=(None,))
-# A figure of adit alone, at most the bound.
-Bound = collections.namedtuple("Bound", "case figure program bound unit")
+# The figure of ours divided by that of the peer (the better one of several) in other, or in the same
+# case, is at least or at most the bound.
+Goal = collections.namedtuple("Goal", "case figure peers bound ours other", defaults=("adit", None))
+# A figure of ours alone against the bound; program: of which one, when the figure has it for each.
+Bound = collections.namedtuple("Bound", "case figure program bound text ours", defaults=("adit",))
+
+MIB = 1 << 20
 
 
-def both(cases, peers, rate, cpu):
-    return [g for c in cases for g in (Goal(c, "rate", peers, rate), Goal(c, "cpu", peers, cpu))]
+def both(cases, peers, rate, cpu, ours="adit"):
+    return [g for c in cases for g in (Goal(c, "rate", peers, rate, ours),
+                                       Goal(c, "cpu", peers, cpu, ours))]
 
 
 GOALS = (
     both(("bulk1-up", "bulk1-down"), ("haproxy-splice",), 0.95, 1.15) +
     both(("bulk100-up", "bulk100-down"), ("haproxy-splice",), 1.0, 1.05) +
-    both(("bulk1-up", "bulk1-down"), ("haproxy-copy",), 1.6, 0.67) +
-    both(("bulk100-up", "bulk100-down"), ("haproxy-copy",), 1.4, 0.70) +
+    both(("bulk1-up", "bulk1-down"), ("haproxy-copy",), 1.6, 0.67, "adit-copy") +
+    both(("bulk100-up", "bulk100-down"), ("haproxy-copy",), 1.4, 0.70, "adit-copy") +
     both(("ask64x64", "ask1kx64"), HAPROXY, 1.4, 0.60) +
     both(("connect",), HAPROXY, 1.5, 0.60) +
     [Goal("ask64x1", "p50", ("haproxy-splice",), 1.0),
      Goal("ask64x1", "p99", ("haproxy-splice",), 1.0),
-     Goal("beside", "p99", ("adit",), 5.0, "ask64x1"),
-     Goal("beside", "p99", ("ssh",), 0.25)])
+     Goal("beside", "p99", ("adit",), 5.0, other="ask64x1"),
+     Goal("beside", "p99", ("ssh",), 0.25)] +
+    [Goal("long-%d" % rtt, "rate", ("direct",), 0.9) for rtt in (50, 100, 200)])
 
-BOUNDS = [Bound("idle", "grown", "aditd", 1024, "bytes for each stream"),
-          Bound("idle", "grown", "adit", 1024, "bytes for each stream")]
+# Memory of the session with a long link: what its window allows, and the pieces that are on their way.
+BOUNDS = (
+    [Bound("long-%d" % rtt, "grown", program, 18 * MIB, "bytes grown, %s" % program)
+     for rtt in (50, 100, 200) for program in ("aditd", "adit")] +
+    [Bound(case, "share", None, 0.5, "smallest share of 64 streams by the largest")
+     for case in ("share-up", "share-down")] +
+    [Bound(case, "share", None, 0.4, "smaller share of two agents")
+     for case in ("agents-up", "agents-down")] +
+    [Bound("sessions", "grown", "aditd", 8192, "bytes for each session, aditd"),
+     Bound("sessions", "cpu", None, 0.01, "CPU of one core, with PINGs"),
+     Bound("idle", "grown", "aditd", 1024, "bytes for each stream, aditd"),
+     Bound("idle", "grown", "adit", 1024, "bytes for each stream, adit")])
 
 UNMEASURED = (
     "the rows for TLS: there is no TLS transport yet",
-    "bulk over a link with 50, 100 and 200 ms delay: the bench has no delay relay yet",
-    "bytes for each idle session: the bench has no crowd of agents yet",
-    "splicing and copying apart: there is one data path, which copies; both pairs of bulk goals are "
-    "compared with it",
 )
 
 # Whom the ratios in the tables of a case refer to.
-AGAINST = {"bulk": ("haproxy-splice",), "ask": HAPROXY, "fresh": HAPROXY,
-           "beside": ("ssh",), "idle": ("haproxy-splice",)}
+AGAINST = {"bulk": ("haproxy-splice",), "ask": HAPROXY, "fresh": HAPROXY, "beside": ("ssh",),
+           "idle": ("haproxy-splice",), "long": ("direct",), "share": ("haproxy-splice",),
+           "agents": (), "sessions": ()}
 
 
 def better(figure, peers, medians):
@@ -54,25 +65,35 @@ def better(figure, peers, medians):
     return max(values) if figure in HIGHER else min(values)
 
 
+def compare(figure, value, bound):
+    """(words, whether it is reached)"""
+    if figure in HIGHER:
+        return "wanted at least %g" % bound, value >= bound
+    return "wanted at most %g" % bound, value <= bound
+
+
+def judge_goal(g, medians):
+    ours = medians.get(g.case, {}).get(g.ours, {}).get(g.figure)
+    theirs = better(g.figure, g.peers, medians.get(g.other or g.case, {}))
+    what = "%s: %s of %s / %s%s" % (g.case, g.figure, g.ours, " or ".join(g.peers),
+                                    " in " + g.other if g.other else "")
+    if not ours or not theirs:
+        return what, None
+    want, met = compare(g.figure, ours / theirs, g.bound)
+    return "%s = %.2f, %s" % (what, ours / theirs, want), met
+
+
+def judge_bound(b, medians):
+    value = medians.get(b.case, {}).get(b.ours, {}).get(b.figure)
+    if b.program and value is not None:
+        value = value.get(b.program)
+    what = "%s: %s" % (b.case, b.text)
+    if value is None:
+        return what, None
+    want, met = compare(b.figure, value, b.bound)
+    return "%s = %.*f, %s" % (what, 0 if b.bound > 10 else 3, value, want), met
+
+
 def judge(medians):
     """(text, True, False or None for not measured) for each goal; medians: by case, then peer."""
-    out = []
-    for g in GOALS:
-        ours = medians.get(g.case, {}).get("adit", {}).get(g.figure)
-        theirs = better(g.figure, g.peers, medians.get(g.other or g.case, {}))
-        more = g.figure in HIGHER
-        what = "%s: %s / %s%s" % (g.case, g.figure, " or ".join(g.peers),
-                                  " in " + g.other if g.other else "")
-        want = "at least" if more else "at most"
-        if not ours or not theirs:
-            out.append((what, None))
-        else:
-            ratio = ours / theirs
-            out.append(("%s = %.2f, wanted %s %s" % (what, ratio, want, g.bound),
-                        ratio >= g.bound if more else ratio <= g.bound))
-    for b in BOUNDS:
-        ours = medians.get(b.case, {}).get("adit", {}).get(b.figure, {}).get(b.program)
-        what = "%s: %s, %s" % (b.case, b.program, b.unit)
-        out.append((what, None) if ours is None else
-                   ("%s = %.0f, wanted at most %d" % (what, ours, b.bound), ours <= b.bound))
-    return out
+    return [judge_goal(g, medians) for g in GOALS] + [judge_bound(b, medians) for b in BOUNDS]

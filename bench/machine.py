@@ -2,11 +2,13 @@
 # Copyright (c) 2026 the Adit authors
 """Where and with what something was measured: figures mean nothing without it."""
 
+import contextlib
 import ctypes
 import fcntl
 import os
 import platform
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -18,9 +20,11 @@ VERSIONS = {                            # how a program is asked for its version
 }
 
 
+SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
+ALONE = []                              # own_network() was here
 
 
 def own_network(congestion):
@@ -37,6 +41,40 @@ def own_network(congestion):
             f.write(congestion)
     except OSError as e:
         raise OSError(e.errno, "%s may not be used there: %s" % (congestion, e.strerror)) from e
+    ALONE.append(True)
+
+
+def loses():
+    """Why packets cannot be lost here; an empty string when they can."""
+    if not ALONE:
+        return "packets are lost only in a network of its own (--own-net)"
+    if not shutil.which("nft", path=SBIN):
+        return "packets cannot be lost: nft is not installed"
+    try:
+        with losing([9], 1):
+            return ""
+    except OSError as e:
+        return "packets cannot be lost: %s" % e
+
+
+@contextlib.contextmanager
+def losing(ports, share):
+    """While it lasts, so many of a thousand packets from and to these ports are lost, at random; those
+    that begin a connection are not."""
+    table = "add table inet adit_bench\nadd chain inet adit_bench in { type filter hook input priority 0; }\n"
+    rule = "add rule inet adit_bench in tcp %s %d tcp flags & syn == 0 numgen random mod 1000 < %d drop\n"
+    nft(table + "".join(rule % (which, port, share) for port in ports for which in ("sport", "dport")))
+    try:
+        yield
+    finally:
+        nft("delete table inet adit_bench\n")
+
+
+def nft(script):
+    done = subprocess.run([shutil.which("nft", path=SBIN), "-f", "-"], input=script,
+                          capture_output=True, text=True, check=False, timeout=30)
+    if done.returncode:
+        raise OSError("nft: %s" % " ".join(done.stderr.split()))
 
 
 def first_match(path, pattern):

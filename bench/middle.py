@@ -2,6 +2,8 @@
 # Copyright (c) 2026 the Adit authors
 """The programs between client and target: started for one measurement, looked at, stopped.
 
+Whether a program listens is asked every 10 ms; that is before anything is measured.
+
 Whatever a program starts belongs to it. Processor time is user plus system time of all of them, in
 the resolution of the kernel's clock for a process (nanoseconds); of children that ended and were
 waited for, in ticks of 10 ms. Memory is the largest resident size that each had; pages that processes
@@ -101,21 +103,76 @@ def memory(pid, what):
     return 0
 
 
-class Middle:
-    """What one peer runs, in a folder of its own; with Middle(…) as m: m.start(…) …"""
+class Lines:
+    """A program of ours that speaks in lines; it fails with what it said, or by saying nothing."""
 
-    def __init__(self, clean_env):
-        self.folder = tempfile.mkdtemp(prefix="adit-bench-")
-        self.env = dict(clean_env, HOME=self.folder)
-        self.taken = set()
-        self.programs = []              # (name, process)
+    def __init__(self, argv, env):
+        self.proc = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, text=True, env=env)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc):
+        self.proc.stdin.close()
+        try:
+            self.proc.wait(5)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
+        self.proc.stdout.close()
+        self.proc.stderr.close()
+
+    def line(self, timeout):
+        ready, _, _ = select.select([self.proc.stdout], [], [], timeout)
+        text = self.proc.stdout.readline() if ready else ""
+        if not text:
+            if not ready:
+                self.proc.kill()
+            raise Failed(self.proc.stderr.read().strip() or "no answer in %d s" % timeout)
+        return text
+
+    def go(self):
+        self.proc.stdin.write("\n")
+        self.proc.stdin.flush()
+
+
+class Middle:
+    """What one peer runs, in a folder of its own; with Middle(…) as m: m.start(…) …
+
+    bench: adit_run, the command that runs Adit's programs; files, how many descriptors; relay and
+    env. case: link and limits. What m.link() starts is not one of the peer's programs."""
+
+    def __init__(self, bench, case):
+        self.bench, self.case = bench, case
+        self.adit_run, self.files = bench.adit_run, bench.files
+        self.folder = tempfile.mkdtemp(prefix="adit-bench-")
+        self.env = dict(bench.env, HOME=self.folder)
+        self.taken = set()
+        self.programs = []              # (name, process)
+        self.relays, self.links = [], []
+
+    def __enter__(self):
+        return self
+
+    def link(self, port):
+        """Where to connect for a port at the other end of the case's link."""
+        link = self.case.link
+        if not link:
+            return port
+        args = [self.bench.relay, "--to", str(port), "--delay", "%g" % (link.rtt / 2)]
+        if link.rate:
+            args += ["--rate", "%.0f" % link.rate]
+        relay = Lines(args, self.bench.env)
+        self.relays.append(relay)
+        self.links.append(int(relay.line(10).split()[1]))
+        return self.links[-1]
+
+    def __exit__(self, *exc):
         for _, p in reversed(self.programs):
             self._stop(p)
+        for r in self.relays:
+            r.__exit__(*exc)
         shutil.rmtree(self.folder)
 
     @staticmethod
@@ -193,7 +250,12 @@ class Middle:
 
     def peak(self):
         """Bytes: the most that was resident, summed over the processes that are there."""
-        return sum(memory(pid, "VmHWM") for pid in tree(p.pid for _, p in self.programs))
+        return sum(self.peaks().values())
+
+    def peaks(self):
+        """The same for each program by name."""
+        return {name: sum(memory(pid, "VmHWM") for pid in tree([p.pid]))
+                for name, p in self.programs}
 
     def resident(self):
         """Bytes that are resident now, for each program by name."""

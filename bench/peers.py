@@ -3,21 +3,26 @@
 """What is compared: each peer carries connections from a port to the target's port over two hops,
 as a tunnel does, with one thread for each program and its usual buffers.
 
-A peer's start function gets a Middle and the target's port and returns the port for clients.
+A peer's start function gets a Middle and the ports of the targets and returns those for clients. Only
+Adit is asked for two, which are two agents then, or for none, which is the server alone. A case may
+put a long link between the hops: m.link().
 """
 
 import collections
 import getpass
+import os
 import shutil
 import subprocess
+import tempfile
 
 from middle import RESERVE, Failed
 
 PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # tools: programs that must be installed; per: what it keeps for each connection, when that is a
-# process or a thread of its own and thousands of them are not tried.
-Peer = collections.namedtuple("Peer", "name tools start about per", defaults=("",))
+# process or a thread of its own and thousands of them are not tried; rounds: at most so many, as no goal
+# looks at it.
+Peer = collections.namedtuple("Peer", "name tools start about per rounds", defaults=("", None))
 
 
 def tool(name):
@@ -42,36 +47,65 @@ def certificate(m):
         return m.write("both.pem", c.read() + k.read())
 
 
-def direct(_m, target):
-    return target
+def direct(m, targets):
+    return [m.link(targets[0])]
 
 
 # ---- Adit ----------------------------------------------------------------------------------------
 
-SERVER = """workers = 1;
-limits = { streams_per_session = 20000; opening_per_session = 1000; };
-"""
 PLUGINS = """transport-tcp = { listen = "127.0.0.1:%(link)d"; };
 auth-token = { file = "tokens"; };
-route-port = { bind = "127.0.0.1"; range = "%(public)d-%(public)d"; };
+route-port = { bind = "127.0.0.1"; range = "%(range)s"; };
 """
 AGENT = """server = "127.0.0.1:%(link)d";
+name = "%(name)s";
 token_file = "token";
-limits = { streams_per_session = 20000; opening_per_session = 1000; };
 tunnels = ( { name = "bench"; target = "127.0.0.1:%(target)d"; port = %(public)d; } );
 """
+SESSION = ("streams_per_session", "opening_per_session", "stream_window", "stream_window_max",
+           "session_window")            # limits that agents have, too
 
 
-def adit(m, target):
-    v = {"link": m.port(), "public": m.port(), "target": target}
-    conf = m.write("aditd.conf", SERVER)
-    m.write("conf.d/plugins.conf", PLUGINS % v)
-    m.write("tokens", "")
-    m.write("token", run([m.adit_run, "aditd", "issue", "-c", conf, "--account", "bench"], m))
-    m.start("aditd", [m.adit_run, "aditd", "-c", conf], v["link"])
-    agent = m.write("adit.conf", AGENT % v)
-    m.start("adit", [m.adit_run, "adit", "run", "-c", agent], v["public"])
-    return v["public"]
+def limits(values):
+    if not values:
+        return ""
+    return "limits = { %s };\n" % " ".join(
+        "%s = %s;" % (k, '"%s"' % v if isinstance(v, str) else v) for k, v in values.items())
+
+
+def knows(adit_run, key):
+    """True if this build's aditd knows a key of its main settings."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "aditd.conf")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(key)
+        done = subprocess.run([adit_run, "aditd", "--check", "-c", path], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False, timeout=30)
+    return key.split()[0] not in done.stdout + done.stderr
+
+
+def adit(extra=""):
+    """extra: more lines for both configurations."""
+    def start(m, targets):
+        ports = [m.port() for _ in targets]
+        v = {"link": m.port(), "range": "%d-%d" % (min(ports), max(ports)) if ports else "20000-31999"}
+        conf = m.write("aditd.conf", "workers = 1;\n" + extra + limits(m.case.limits))
+        m.write("conf.d/plugins.conf", PLUGINS % v)
+        m.write("tokens", "")
+        token = run([m.adit_run, "aditd", "issue", "-c", conf, "--account", "bench"], m)
+        token = m.write("token", token)
+        m.start("aditd", [m.adit_run, "aditd", "-c", conf], v["link"])
+        if not targets:
+            return v["link"], token
+        more = extra + limits({k: x for k, x in m.case.limits.items() if k in SESSION})
+        near = m.link(v["link"])
+        for i, (public, target) in enumerate(zip(ports, targets)):
+            name = "adit" if i == 0 else "adit%d" % (i + 1)
+            agent = m.write(name + ".conf", AGENT % {"link": near, "name": name, "target": target,
+                                                     "public": public} + more)
+            m.start(name, [m.adit_run, "adit", "run", "-c", agent], public)
+        return ports
+    return start
 
 
 # ---- two proxies in a row ------------------------------------------------------------------------
@@ -95,7 +129,8 @@ SPLICE = "    option splice-request\n    option splice-response"
 
 
 def haproxy(options, tls=False):
-    def start(m, target):
+    def start(m, targets):
+        target = targets[0]
         cert = certificate(m) if tls else ""
         inner, outer = m.port(), m.port()
         hops = [("inner", inner, target, "ssl crt %s" % cert if tls else "", ""),
@@ -105,7 +140,7 @@ def haproxy(options, tls=False):
                  "bind": bind, "server": server}
             conf = m.write(name + ".cfg", HAPROXY % v)
             m.start(name, [tool("haproxy"), "-db", "-f", conf], port)
-        return outer
+        return [outer]
     return start
 
 
@@ -126,23 +161,25 @@ stream {
 """
 
 
-def nginx(m, target):
+def nginx(m, targets):
+    target = targets[0]
     for name in ("inner", "outer"):
         v = {"many": m.files, "folder": m.folder, "name": name, "port": m.port(), "next": target}
         conf = m.write(name + ".conf", NGINX % v)
         m.start(name, [tool("nginx"), "-e", "stderr", "-p", m.folder, "-c", conf], v["port"])
         target = v["port"]
-    return target
+    return [target]
 
 
-def socat(m, target):
+def socat(m, targets):
+    target = targets[0]
     for name in ("inner", "outer"):
         port = m.port()
         m.start(name, [tool("socat"), "-b", "65536",
                        "TCP-LISTEN:%d,bind=127.0.0.1,reuseaddr,fork,backlog=4096,nodelay" % port,
                        "TCP:127.0.0.1:%d,nodelay" % target], port)
         target = port
-    return target
+    return [target]
 
 
 STUNNEL = """foreground = yes
@@ -159,7 +196,8 @@ connect = 127.0.0.1:%(next)d
 """
 
 
-def stunnel(m, target):
+def stunnel(m, targets):
+    target = targets[0]
     cert = certificate(m)
     for name, client in (("inner", "no"), ("outer", "yes")):
         v = {"client": client, "port": m.port(), "next": target,
@@ -167,7 +205,7 @@ def stunnel(m, target):
         conf = m.write(name + ".conf", STUNNEL % v)
         m.start(name, [tool("stunnel"), conf], v["port"])
         target = v["port"]
-    return target
+    return [target]
 
 
 # ---- ssh -R --------------------------------------------------------------------------------------
@@ -185,7 +223,7 @@ LogLevel ERROR
 """
 
 
-def ssh(m, target):
+def ssh(m, targets):
     v = {"port": m.port(), "folder": m.folder}
     public = m.port()
     for key in ("hostkey", "userkey"):
@@ -193,26 +231,28 @@ def ssh(m, target):
     conf = m.write("sshd.conf", SSHD % v)
     m.start("sshd", [tool("sshd"), "-D", "-e", "-f", conf], v["port"])
     m.start("ssh", [tool("ssh"), "-F", "none", "-N", "-c", "aes128-gcm@openssh.com",
-                    "-i", m.path("userkey"), "-p", str(v["port"]),
+                    "-i", m.path("userkey"), "-p", str(m.link(v["port"])),
                     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                     "-o", "ExitOnForwardFailure=yes", "-o", "BatchMode=yes",
-                    "-R", "127.0.0.1:%d:127.0.0.1:%d" % (public, target),
+                    "-R", "127.0.0.1:%d:127.0.0.1:%d" % (public, targets[0]),
                     "%s@127.0.0.1" % getpass.getuser()], public)
-    return public
+    return [public]
 
 
 PEERS = [
     Peer("direct", (), direct, "nothing between"),
-    Peer("adit", (), adit, "aditd and adit of this build, bare TCP, one worker"),
+    Peer("adit", (), adit(), "aditd and adit of this build, bare TCP, one worker"),
+    Peer("adit-copy", (), adit("splice = false;\n"), "the same, every byte copied"),
     Peer("haproxy-splice", ("haproxy",), haproxy(SPLICE), "two haproxys, the kernel moves the bytes"),
     Peer("haproxy-copy", ("haproxy",), haproxy(""), "two haproxys, 16 KiB buffers"),
     Peer("haproxy-tls", ("haproxy", "openssl"), haproxy("", tls=True),
-         "two haproxys with TLS between"),
-    Peer("nginx", ("nginx",), nginx, "two nginxs, stream module, 16 KiB buffers"),
-    Peer("socat", ("socat",), socat, "two socats, 64 KiB buffers", "process"),
+         "two haproxys with TLS between", rounds=3),
+    Peer("nginx", ("nginx",), nginx, "two nginxs, stream module, 16 KiB buffers",
+         rounds=3),
+    Peer("socat", ("socat",), socat, "two socats, 64 KiB buffers", "process", 3),
     Peer("ssh", ("ssh", "sshd", "ssh-keygen"), ssh, "ssh -R, aes128-gcm@openssh.com"),
     Peer("stunnel", ("stunnel", "openssl"), stunnel, "two stunnels, TLS_AES_128_GCM_SHA256",
-         "thread"),
+         "thread", 3),
 ]
 
 
@@ -221,6 +261,8 @@ def missing(peer, adit_run):
     gone = [t for t in peer.tools if not tool(t)]
     if gone:
         return "not installed: " + ", ".join(gone)
-    if peer.name == "adit" and not adit_run:
+    if peer.name.startswith("adit") and not adit_run:
         return "not built: make it, or say --build"
+    if peer.name == "adit-copy" and not knows(adit_run, "splice = true;"):
+        return "this build of Adit does not splice"
     return ""

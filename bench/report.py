@@ -7,6 +7,7 @@ import statistics
 import goals
 
 MIB = 1 << 20
+MBIT = 1e6 / 8 / (1 << 30)              # of figures in GiB/s
 
 # Figure, heading, divisor, digits, whether a ratio stands beside it.
 COLUMNS = {
@@ -17,8 +18,16 @@ COLUMNS = {
             ("memory", "memory MiB", MIB, 1, False)],
     "beside": [("p50", "p50 us", 1, 0, True), ("p99", "p99 us", 1, 0, True),
                ("beside", "beside GiB/s", 1, 2, False), ("memory", "memory MiB", MIB, 1, False)],
+    "long": [("rate", "Mbit/s", MBIT, 0, True), ("start", "at first", MBIT, 0, True),
+             ("cpu", "CPU s/GiB", 1, 3, False), ("memory", "memory MiB", MIB, 1, False)],
+    "share": [("share", "smallest/largest", 1, 2, True), ("rate", "GiB/s", 1, 2, True),
+              ("memory", "memory MiB", MIB, 1, False)],
+    "agents": [("share", "smaller share", 1, 2, False), ("many", "64 streams GiB/s", 1, 2, False),
+               ("one", "1 stream GiB/s", 1, 2, False), ("memory", "memory MiB", MIB, 1, False)],
     "idle": [("conns", "connections", 1, 0, False), ("each", "bytes for each", 1, 0, True),
              ("cpu", "CPU of one core", 1, 4, False), ("memory", "memory MiB", MIB, 1, False)],
+    "sessions": [("conns", "sessions", 1, 0, False), ("each", "bytes for each", 1, 0, False),
+                 ("cpu", "CPU of one core", 1, 4, False), ("memory", "memory MiB", MIB, 1, False)],
 }
 COLUMNS["fresh"] = COLUMNS["ask"]
 
@@ -57,7 +66,7 @@ def cells(case, peer, middle, rounds):
         if ratio:
             base = goals.better(figure, goals.AGAINST[case.kind], middle)
             row.append("%.2f" % (value / base) if value and base else "")
-    first = next(c[0] for c in COLUMNS[case.kind] if c[4])
+    first = next((c[0] for c in COLUMNS[case.kind] if c[4]), COLUMNS[case.kind][0][0])
     row.append("%.0f %%" % (100 * spread(rounds, first)) if middle[peer] else "")
     return row
 
@@ -77,8 +86,9 @@ def table(case, peers, middle):
         if middle[peer]:
             rows.append(cells(case, peer, middle, rounds))
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-    lines = ["%s: %s" % (case.name, case.about), "  ratio to %s" % " or ".join(
-        goals.AGAINST[case.kind])]
+    lines = ["%s: %s" % (case.name, case.about)]
+    if goals.AGAINST[case.kind]:
+        lines.append("  ratio to %s" % " or ".join(goals.AGAINST[case.kind]))
     for r in rows:
         lines.append("  " + r[0].ljust(widths[0]) + "".join(
             "  " + c.rjust(w) for c, w in zip(r[1:], widths[1:])))
@@ -102,7 +112,8 @@ def verdicts(middle, whole):
 
 
 def text(about, cases, results, missing, whole):
-    """All of it. about: lines about the machine; missing: reasons by peer; whole: of verdicts."""
+    """All of it. about: lines about the machine; missing: reasons by peer or case; whole: of
+    verdicts."""
     middle = medians(results)
     lines = list(about)
     lines += ["%s is left out: %s" % pair for pair in missing.items()]

@@ -39,7 +39,7 @@ build_packages="autoconf automake libtool make gcc g++ libc6-dev pkg-config xz-u
 	libev-dev libgnutls28-dev libconfig-dev libltdl-dev"
 test_packages="python3 python3-pytest mandoc procps iproute2 binutils ca-certificates
 	curl openssl openssh-client openssh-server postgresql redis-server iperf3
-	netcat-openbsd socat shellcheck"
+	netcat-openbsd socat shellcheck valgrind"
 full_packages="clang-14 libclang-rt-14-dev"
 
 say() {
@@ -216,6 +216,18 @@ run_distcheck() {
 	fi
 }
 
+# Instructions of fixed work against bench/frames.bounds: the same number on a busy machine, too.
+run_instructions() {
+	say "== instructions"
+	if "$src/bench/run" --build "$out/gcc" --callgrind >"$out/instructions.log" 2>&1; then
+		say "   within bench/frames.bounds ($SECONDS s since the start)"
+		passed=$((passed + 1))
+	else
+		cat "$out/instructions.log"
+		broken "instructions; if there is a reason: bench/run --callgrind renew"
+	fi
+}
+
 # ---- all of it ----------------------------------------------------------------------------------
 
 mkdir -p "$out"
@@ -250,7 +262,7 @@ if [ -e config.status ]; then
 	fi
 fi
 
-run gcc CC=gcc CXX=g++ --enable-werror
+run gcc CC=gcc CXX=g++ --enable-werror && run_instructions
 if [ $quick = no ]; then
 	run asan CC="$clang" CXX="${clang/clang/clang++}" --enable-werror \
 		--enable-sanitizers=address,undefined && run_workers asan

@@ -5,3 +5,10 @@ check_PROGRAMS += %D%/adit-load
 	%D%/hist.h %D%/order.h %D%/target.c %D%/target.h
 EXTRA_DIST += %D%/run %D%/agents.py %D%/cases.py %D%/goals.py %D%/machine.py %D%/middle.py \
 	%D%/peers.py %D%/report.py %D%/work.py
+
+# Fixed work for core/wire, whose instructions bench/run --callgrind counts.
+check_PROGRAMS += %D%/adit-frames
+%C%_adit_frames_SOURCES = %D%/adit-frames.c tests/unit/pair.c tests/unit/pair.h
+%C%_adit_frames_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+%C%_adit_frames_LDADD = $(unit_libs)
+EXTRA_DIST += %D%/callgrind.py %D%/profile.py %D%/frames.bounds

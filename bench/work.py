@@ -39,6 +39,8 @@ def measure(bench, peer, case):
         if case.kind == "agents":
             return agents(stack, m, peer, amount)
         target = serve(stack, m)
+        if bench.profiler:
+            bench.profiler.prepare(m)
         if case.kind == "sessions":
             return sessions(stack, m, peer, int(amount))
         port = peer.start(m, [target])[0]
@@ -48,10 +50,11 @@ def measure(bench, peer, case):
         client = ask(stack, m, port, arguments(case, amount))
         if case.kind == "idle":
             return idle(m, empty, amount, min(STREAMS, STREAMS * bench.scale))
-        before = m.cpu()
-        client.go()
-        got = json.loads(client.line(300))
-        cpu = m.cpu() - before
+        with bench.profiler.around(m) if bench.profiler else contextlib.nullcontext():
+            before = m.cpu()
+            client.go()
+            got = json.loads(client.line(300))
+            cpu = m.cpu() - before
         m.alive()
         return figures(case, got, cpu, m, empty)
 

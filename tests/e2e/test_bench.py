@@ -4,6 +4,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -64,6 +65,22 @@ def test_shares_long_links_and_sessions(tmp_path):
     assert got["sessions"]["adit"]["conns"] == 5 and got["sessions"]["adit"]["each"] > 0
     assert got["tunnels"]["adit"]["conns"] == 2
     assert "sessions: bytes for each session, aditd" in text
+
+
+FRAMES = os.path.join(BUILD, "bench", "adit-frames")
+
+
+@pytest.mark.skipif(not shutil.which("valgrind") or not os.access(FRAMES, os.X_OK) or
+                    os.environ.get("sanitizers", "no") not in ("", "no"),
+                    reason="needs valgrind and a build without sanitizers")
+def test_instructions_are_counted():
+    """All works have a bound and a plausible number; whether it is kept, check.sh asks."""
+    done = subprocess.run([os.path.join(SOURCE, "bench", "run"), "--build", BUILD, "--callgrind"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          timeout=120 * SLOW)
+    rows = [line.split() for line in done.stdout.splitlines()[2:]]
+    assert [r[0] for r in rows] == ["request", "alone", "frame", "open", "ping"], done.stderr
+    assert all(100 < int(r[1]) < 1000000 and 100 < int(r[2]) for r in rows)
 
 
 def test_unfinished_work_is_no_figure(tmp_path):

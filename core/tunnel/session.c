@@ -14,6 +14,8 @@
 #include "util/compiler.h"
 #include "util/rand.h"
 
+#define GRAIN_NS ((int64_t)1 << 27) /* 134 ms: deadlines of many sessions come together */
+#define GRAIN_PART 64 /* and never more than this part of the shortest time that is waited for */
 #define LINGER_MS 1000         /* for a GOAWAY to be taken */
 #define LINK_UNSENT (128 * 1024) /* unsent bytes that the kernel keeps of a link */
 
@@ -184,6 +186,12 @@ static const struct conn_ops link_ops = {
 
 /* ---- Time ---------------------------------------------------------------------------------------- */
 
+static struct mono
+deadline(const struct session *s)
+{
+	return mono_round_up(mux_deadline(&s->mux), s->grain_ns);
+}
+
 void
 session_rearm(struct session *s)
 {
@@ -191,7 +199,7 @@ session_rearm(struct session *s)
 
 	if (s->ended)
 		return;
-	at = mux_deadline(&s->mux);
+	at = deadline(s);
 	/* Later deadlines are found when the timer fires: bytes do not touch the timer heap. */
 	if (!mono_before(at, s->tick_at))
 		return;
@@ -205,8 +213,13 @@ on_tick(struct timer *t)
 	struct session *s = container_of(t, struct session, tick);
 
 	mux_tick(&s->mux, s->w->now);
-	s->tick_at = MONO_NEVER;
-	session_rearm(s);
+	if (s->ended)
+		return;
+	/* Not later than the next PING, although its PONG is waited for much longer: when that has
+	 * come, the timer is right as it is. */
+	s->tick_at = mono_round_up(mono_add_ms(s->w->now, s->limits->ping_interval), s->grain_ns);
+	s->tick_at = mono_min(s->tick_at, deadline(s));
+	timer_start_at(&s->tick, s->tick_at);
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------- */
@@ -229,6 +242,18 @@ mux_conf_of(struct mux_conf *conf_r, enum role role, const struct limits *l, con
 	};
 }
 
+static int64_t
+grain_of(const struct limits *l)
+{
+	int64_t ms = MIN(MIN(l->ping_interval, l->dead_after),
+		MIN(l->open_timeout, l->handshake_timeout));
+	int64_t grain = GRAIN_NS;
+
+	while (grain > ms * 1000000 / GRAIN_PART)
+		grain /= 2;
+	return grain;
+}
+
 int
 session_open(struct session *s, struct worker *w, int fd, enum role role,
 	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
@@ -245,6 +270,7 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	list_init(&s->reap.node);
 	s->reap.run = on_reap;
 	s->tick_at = MONO_NEVER;
+	s->grain_ns = grain_of(limits);
 	timer_init(&s->tick, w, "session timer", on_tick);
 	mux_conf_of(&conf, role, limits, software);
 	rand_bytes(nonce, sizeof(nonce));

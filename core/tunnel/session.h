@@ -36,6 +36,7 @@ struct session {
 	struct mux mux;
 	struct timer tick;
 	struct mono tick_at;
+	int64_t grain_ns; /* of tick_at: idle sessions are looked after together */
 	struct list streams;
 	size_t n_streams;
 	struct turn_end reap;

@@ -31,6 +31,16 @@ mono_diff_ms(struct mono a, struct mono b)
 	return (a.ns - b.ns) / 1000000;
 }
 
+/* The first multiple of grain_ns that is not before t, so that many deadlines come at the same time;
+ * grain_ns is a power of two. */
+static inline struct mono
+mono_round_up(struct mono t, int64_t grain_ns)
+{
+	if (t.ns > INT64_MAX - grain_ns)
+		return t;
+	return (struct mono){(t.ns + grain_ns - 1) & ~(grain_ns - 1)};
+}
+
 static inline bool
 mono_before(struct mono a, struct mono b)
 {

@@ -12,7 +12,8 @@ EXTRA_DIST += %D%/test_integrity.py
 TESTS += %D%/test_clients.py
 EXTRA_DIST += %D%/tools.py %D%/traffic.py %D%/echo.py %D%/test_clients.py
 TESTS += %D%/test_stall.py %D%/test_crowd.py
-EXTRA_DIST += %D%/procfs.py %D%/bulk.py %D%/crowd.py %D%/test_stall.py %D%/test_crowd.py
+EXTRA_DIST += %D%/procfs.py %D%/agents.py %D%/bulk.py %D%/crowd.py %D%/test_stall.py \
+	%D%/test_crowd.py
 TESTS += %D%/test_faults.py %D%/test_plugins.py
 EXTRA_DIST += %D%/test_faults.py %D%/test_plugins.py
 TESTS += %D%/test_bench.py

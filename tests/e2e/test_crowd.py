@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the Adit authors
-"""Ten thousand idle connections on one session, and what happens when descriptors run out."""
+"""Many idle connections on one session, many idle sessions, and running out of descriptors."""
 
 import os
 import resource
@@ -68,6 +68,31 @@ def test_ten_thousand_idle_connections(site, many_descriptors):
     clients.kill()
     until(lambda: (descriptors(server), descriptors(agent)) == before,
           "descriptors do not come back", 60)
+
+
+def test_idle_sessions_cost_little(site, many_descriptors):
+    """What a session keeps while nothing happens, when many PINGs have gone both ways."""
+    n = 2000
+    server = site.server(limits={"sessions_per_account": n, "ping_interval": "500ms",
+                                 "dead_after": "5s"})
+    before = memory(server), descriptors(server)
+    here = os.path.dirname(os.path.abspath(__file__))
+    agents = site.start("agents", [sys.executable, os.path.join(here, "agents.py"), "127.0.0.1",
+                                   str(server.port), server.token_file, str(n)])
+    agents.wait_for(r"^up %d$" % n, 60)
+
+    def pings():
+        mark = agents.mark()
+        agents.signal(signal.SIGUSR1)
+        return int(agents.wait_for(r"^pings (\d+)$", after=mark).group(1))
+
+    until(lambda: pings() > 5 * n, "each is asked again and again", 60)
+    each = (memory(server) - before[0]) / n
+    print("%d bytes for each session" % each)
+    assert descriptors(server) == before[1] + n and "lost" not in agents.text()
+    assert each < 4096 or SANITIZED
+    agents.kill()
+    until(lambda: descriptors(server) == before[1], "descriptors do not come back", 60)
 
 
 class Asked:

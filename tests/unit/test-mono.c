@@ -23,6 +23,10 @@ main(void)
 	is_int(mono_diff_ms(t, mono_add_ms(t, 77)), -77, "has a sign");
 	is_int(mono_diff_ms((struct mono){1999999}, (struct mono){0}), 1, "rounds towards zero");
 	is_int(mono_diff_ms((struct mono){0}, (struct mono){1999999}), -1, "from both sides");
+	is_int(mono_round_up((struct mono){4097}, 4096).ns, 8192, "up to the next multiple");
+	is_int(mono_round_up((struct mono){8192}, 4096).ns, 8192, "which it can be itself");
+	is_int(mono_round_up((struct mono){4097}, 1).ns, 4097, "without a grain nothing changes");
+	is_int(mono_round_up(MONO_NEVER, 4096).ns, MONO_NEVER.ns, "never stays never");
 	ok(mono_before(b, MONO_NEVER), "now is before never");
 	is_int(mono_min(MONO_NEVER, t).ns, t.ns, "the earlier of two");
 	is_int(mono_min(t, MONO_NEVER).ns, t.ns, "in any order");

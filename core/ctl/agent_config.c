@@ -23,7 +23,7 @@
 struct basics {
 	const char *server, *name, *plugin_dir, *token_file;
 	int log_level, log_format;
-	int64_t max_attempts;
+	int64_t max_attempts, log_requests;
 	bool reconnect;
 };
 
@@ -37,6 +37,7 @@ enum {
 	KEY_TOKEN_FILE,
 	KEY_LOG_LEVEL,
 	KEY_LOG_FORMAT,
+	KEY_LOG_REQUESTS,
 	KEY_MAX_ATTEMPTS,
 	KEY_RECONNECT,
 	KEY_LIMITS,
@@ -51,6 +52,7 @@ static const struct schema_key keys[N_KEYS + 1] = {
 	{"token_file", SCHEMA_STRING, offsetof(struct basics, token_file), 0, 0, NULL},
 	{"log_level", SCHEMA_WORD, offsetof(struct basics, log_level), 0, 0, level_words},
 	{"log_format", SCHEMA_WORD, offsetof(struct basics, log_format), 0, 0, format_words},
+	{"log_requests", SCHEMA_INT, offsetof(struct basics, log_requests), 0, 1000000, NULL},
 	{"max_attempts", SCHEMA_INT, offsetof(struct basics, max_attempts), 0, 1000000, NULL},
 	{"reconnect", SCHEMA_BOOL, offsetof(struct basics, reconnect), 0, 0, NULL},
 	{"limits", SCHEMA_GROUP, 0, 0, 0, NULL},
@@ -82,6 +84,7 @@ load_init(struct load *l, const struct agent_request *req, struct err *e)
 	*l = (struct load){.req = req, .e = e};
 	l->basics.log_level = LOG_INFO;
 	l->basics.log_format = LOG_TEXT;
+	l->basics.log_requests = CONFIG_LOG_REQUESTS;
 	l->basics.reconnect = true;
 	limits_default(&l->limits);
 	l->conf = xcalloc(1, sizeof(*l->conf));
@@ -442,6 +445,8 @@ take_rest(struct load *l)
 	l->conf->limits = l->limits;
 	l->conf->max_attempts =
 		req->max_attempts >= 0 ? req->max_attempts : l->basics.max_attempts;
+	l->conf->log_requests =
+		req->log_requests >= 0 ? req->log_requests : l->basics.log_requests;
 	l->conf->reconnect = l->basics.reconnect && !req->no_reconnect;
 }
 
@@ -478,7 +483,7 @@ agent_config_load(const struct agent_request *req, struct agent_conf **conf_r,
 int
 agent_config_check_text(const char *text, size_t len, struct err *e)
 {
-	static const struct agent_request none = {.max_attempts = -1};
+	static const struct agent_request none = {.max_attempts = -1, .log_requests = -1};
 	struct err ignored;
 	struct load l;
 	int rc;

@@ -45,6 +45,7 @@ const char agent_options_help[] =
 	"      --plugin-dir DIR    where plugins are\n"
 	"      --log-level LEVEL   error, warn, info or debug; to stderr\n"
 	"      --log-format FORM   text or json\n"
+	"      --log-requests N    HTTP requests that are logged in a second; 0 is none\n"
 	"  -q, --quiet             print nothing on stdout\n"
 	"  -h, --help              this text\n"
 	"  -V, --version           the version\n"
@@ -63,6 +64,7 @@ enum {
 	OPT_PLUGIN_DIR,
 	OPT_LOG_LEVEL,
 	OPT_LOG_FORMAT,
+	OPT_LOG_REQUESTS,
 	OPT_TOKEN,
 };
 
@@ -82,6 +84,7 @@ static const struct option long_options[] = {
 	{"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
+	{"log-requests", required_argument, NULL, OPT_LOG_REQUESTS},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -89,13 +92,13 @@ static const struct option long_options[] = {
 };
 
 static int
-take_attempts(struct agent_request *r, struct err *e)
+take_number(const char *option, int64_t *n_r, struct err *e)
 {
 	size_t n = strlen(optarg);
 
 	if (n == 0 || n > 7 || strspn(optarg, "0123456789") != n)
-		return err_set(e, "--max-attempts: expected a number, found '%s'", optarg);
-	r->max_attempts = strtol(optarg, NULL, 10);
+		return err_set(e, "%s: expected a number, found '%s'", option, optarg);
+	*n_r = strtol(optarg, NULL, 10);
 	return 0;
 }
 
@@ -177,7 +180,9 @@ take_option(int opt, struct agent_options *o, struct err *e)
 		o->request.allow_plain = true;
 		return 0;
 	case OPT_MAX_ATTEMPTS:
-		return take_attempts(&o->request, e);
+		return take_number("--max-attempts", &o->request.max_attempts, e);
+	case OPT_LOG_REQUESTS:
+		return take_number("--log-requests", &o->request.log_requests, e);
 	case OPT_LOG_LEVEL:
 		return take_level(o, e);
 	case OPT_LOG_FORMAT:
@@ -253,7 +258,7 @@ fail_option(int opt, const char *word, struct err *e)
 int
 agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err *e)
 {
-	struct agent_options o = {.request = {.max_attempts = -1}};
+	struct agent_options o = {.request = {.max_attempts = -1, .log_requests = -1}};
 	int opt, rc = 0;
 
 	optind = 0; /* so that a program which embeds this may call it twice */

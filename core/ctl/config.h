@@ -13,6 +13,7 @@
 #include "util/log.h"
 
 #define CONFIG_DEFAULT_PORT 9000 /* where agents connect */
+#define CONFIG_LOG_REQUESTS 100  /* lines in a second */
 
 /* How the file wants to log. */
 struct config_log {
@@ -40,7 +41,7 @@ struct agent_request {
 	const char *server, *token_file, *agent, *plugin_dir;
 	const char *target; /* one tunnel in place of the file's: "22", "host:port" */
 	const char *port, *tunnel; /* its public port, and its name */
-	int64_t max_attempts;
+	int64_t max_attempts, log_requests;
 	bool no_reconnect, allow_plain;
 };
 

@@ -291,6 +291,7 @@ agent_worker_init(struct worker *w, void *arg)
 	aw->farewell.run = on_farewell;
 	sock_init_closed(&aw->dial, w, &dial_ops);
 	timer_init(&aw->timer, w, "agent timer", on_timer);
+	request_log_init(&aw->requests, w, a->conf->log_requests);
 	w->app = aw;
 	if (modules_worker_init(&a->conf->modules, w->index) < 0) {
 		free(aw->had);
@@ -310,6 +311,7 @@ on_last(struct mbox_msg *msg, bool late)
 
 	(void)late;
 	modules_worker_fini(&aw->conf->modules, m->w->index);
+	request_log_fini(&aw->requests);
 	free(aw->had);
 	free(aw);
 	free(m);

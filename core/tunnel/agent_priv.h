@@ -13,6 +13,7 @@
 #include "io/resolve.h"
 #include "tunnel/agent.h"
 #include "tunnel/auth.h"
+#include "tunnel/request_log.h"
 #include "tunnel/session.h"
 
 #define AGENT_SOFTWARE "adit/" PACKAGE_VERSION
@@ -45,6 +46,7 @@ struct agent_worker {
 	struct timer timer; /* for one address, then until the next attempt */
 	unsigned attempt;   /* since the last session that lasted */
 	bool was_up;        /* a tunnel has been up, so what refuses us now may pass */
+	struct request_log requests;
 	uint16_t *had;      /* for each tunnel: its public port at last, or 0 */
 	bool stopping;
 	struct agent_session *session;

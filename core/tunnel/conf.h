@@ -80,6 +80,7 @@ struct agent_conf {
 	struct tunnel_conf *tunnels;
 	size_t n_tunnels;
 	int64_t max_attempts; /* 0: for ever */
+	int64_t log_requests; /* HTTP requests that are logged in a second at most */
 	bool reconnect;
 };
 

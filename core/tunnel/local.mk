@@ -13,6 +13,7 @@ core_sources += \
 	%D%/limit.c %D%/limit.h \
 	%D%/module.c \
 	%D%/registry.c %D%/registry.h \
+	%D%/request_log.c %D%/request_log.h \
 	%D%/server.c %D%/server.h %D%/server_priv.h \
 	%D%/server_session.c \
 	%D%/server_worker.c \

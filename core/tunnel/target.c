@@ -35,8 +35,7 @@ on_exchange(void *ctx, const struct http_exchange *x)
 	struct agent *a = agent_worker(st->w)->a;
 	struct agent_totals *t = &a->totals;
 
-	log_info("tunnel=%s HTTP %s %s %d %.1f ms", st->tunnel->name, x->method, x->path, x->status,
-		(double)x->us / 1000);
+	request_log_put(&agent_worker(st->w)->requests, st->tunnel->name, x);
 	pthread_mutex_lock(&a->lock);
 	t->http_requests++;
 	t->http_status[x->status / 100 <= 5 ? x->status / 100 : 0]++;

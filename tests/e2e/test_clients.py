@@ -247,6 +247,19 @@ def test_curl_keeps_its_connection(publish, web):
     assert re.search(r"HTTP requests +5 \(2xx 5\)", said)
 
 
+def test_few_requests_are_logged_and_all_counted(publish, web):
+    public = publish(web, "--log-requests", "2")
+    urls = ["http://127.0.0.1:%d/%d" % (public, i) for i in range(50)]
+    out = run([tool("curl"), "-sS", *urls]).decode()
+    assert out.count(" of 127.0.0.1:") == 50
+    publish.agent.wait_for(r"… and \d+ more HTTP requests in the last second")
+    said = publish.summary()
+    lines = len(re.findall(r"HTTP GET /", publish.agent.text()))
+    more = map(int, re.findall(r"… and (\d+) more HTTP request", publish.agent.text()))
+    assert lines < 50 and lines + sum(more) == 50
+    assert re.search(r"HTTP requests +50 \(2xx 50\)", said)
+
+
 def test_curl_chunked_upload(publish, web):
     public = publish(web)
     data = os.urandom(20 * MIB)

@@ -45,9 +45,13 @@ TESTS += $(io_tests)
 %C%_test_resolve_LDADD = $(unit_libs)
 %C%_test_worker_LDADD = $(unit_libs)
 
-check_PROGRAMS += %D%/test-http-watch
-TESTS += %D%/test-http-watch
+http_tests = \
+	%D%/test-http-watch \
+	%D%/test-request-log
+check_PROGRAMS += $(http_tests)
+TESTS += $(http_tests)
 %C%_test_http_watch_LDADD = $(unit_libs)
+%C%_test_request_log_LDADD = $(unit_libs)
 
 plug_tests = \
 	%D%/test-auth \

@@ -138,7 +138,8 @@ test_agent(void)
 	is_str(ao.request.target, "22", "the target");
 	is_str(ao.request.port, "10022", "the port");
 	is_str(ao.request.tunnel, "ssh", "the tunnel's name");
-	is_int(ao.request.max_attempts, -1, "what was not said is not set");
+	ok(ao.request.max_attempts == -1 && ao.request.log_requests == -1,
+		"what was not said is not set");
 	agent("adit run --server h:1 --local h:2 --token-file f -p 3 -n x --agent me");
 	is_str(ao.request.server, "h:1", "the server");
 	is_str(ao.request.target, "h:2", "the target");
@@ -148,6 +149,8 @@ test_agent(void)
 	ok(ao.request.no_reconnect && ao.request.allow_plain && ao.quiet, "switches");
 	is_int(ao.request.max_attempts, 5, "attempts");
 	is_str(ao.request.file, "f", "the file");
+	agent("adit run --log-requests 0");
+	is_int(ao.request.log_requests, 0, "requests that are logged");
 	agent("adit run --check");
 	is_int(ao.action, AGENT_CHECK, "check");
 	agent("adit --log-level debug");
@@ -173,6 +176,7 @@ test_agent_wrong(void)
 	agent_refuses("adit tcp 22 --max-attempts x", "expected a number");
 	agent_refuses("adit tcp 22 --max-attempts -1", "expected a number");
 	agent_refuses("adit tcp 22 --max-attempts 12345678", "expected a number");
+	agent_refuses("adit tcp 22 --log-requests no", "--log-requests: expected a number");
 	agent_refuses("adit tcp 22 --token secret", "--token is refused");
 	agent_refuses("adit tcp 22 --token=secret", "--token is refused");
 	agent_refuses("adit tcp 22 --quiet=1", "takes no value");

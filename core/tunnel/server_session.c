@@ -188,10 +188,13 @@ static const char *
 no_room(const struct server_session *ss)
 {
 	const struct limits *l = ss->base.limits;
+	const struct mux *m = &ss->base.mux;
 
+	if (m->peer.streams != 0 && m->n_streams >= m->peer.streams)
+		return "the agent takes no more (its limit streams_per_session)";
 	if (ss->base.n_streams >= (size_t)l->streams_per_session)
 		return "limit streams_per_session";
-	if (ss->base.mux.n_opening >= (size_t)l->opening_per_session)
+	if (m->n_opening >= (size_t)l->opening_per_session)
 		return "limit opening_per_session";
 	return NULL;
 }

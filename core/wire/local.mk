@@ -3,6 +3,7 @@ core_sources += \
 	%D%/frame.c %D%/frame.h \
 	%D%/msg.c %D%/msg.h \
 	%D%/mux.c %D%/mux.h %D%/mux_priv.h \
+	%D%/mux_credit.c \
 	%D%/mux_datagram.c \
 	%D%/mux_recv.c \
 	%D%/mux_send.c \

@@ -105,6 +105,24 @@ rd_tail_datagram(struct rd *r)
 	return datagram;
 }
 
+/* The tail of HELLO; of an extension that is there twice the last one counts. */
+static const char *
+rd_hello_tail(struct rd *r, struct msg_hello *m)
+{
+	while (rd_left(r) > 0) {
+		unsigned type = rd_u16(r);
+		struct text t = rd_blob(r, 2);
+		struct rd x = rd_init(t.p, t.n);
+
+		if (type != MSG_EXT_STREAMS)
+			continue;
+		m->streams = rd_u32(&x);
+		if (x.bad || rd_left(&x) > 0 || m->streams == 0)
+			return "HELLO: streams is not a number above 0";
+	}
+	return NULL;
+}
+
 static const char *
 rd_done(const struct rd *r)
 {
@@ -153,8 +171,9 @@ msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m_r)
 	if (nonce != NULL)
 		memcpy(m.nonce, nonce, MSG_NONCE);
 	m.software = rd_text(&r, 1);
-	rd_tail(&r);
-	bad = rd_done(&r);
+	bad = rd_hello_tail(&r, &m);
+	if (bad == NULL)
+		bad = rd_done(&r);
 	if (bad != NULL)
 		return bad;
 	if (m.version_min > m.version_max || m.role > 1)
@@ -359,14 +378,19 @@ msg_goaway_decode(const uint8_t *p, size_t n, struct msg_goaway *m_r)
 }
 
 const char *
-msg_u32_decode(const uint8_t *p, size_t n, uint32_t *v_r)
+msg_credit_decode(const uint8_t *p, size_t n, struct msg_credit *m_r)
 {
 	struct rd r = rd_init(p, n);
-	uint32_t v = rd_u32(&r);
-	const char *bad = rd_done(&r);
+	struct msg_credit m;
+	const char *bad;
 
+	m.bytes = rd_u32(&r);
+	m.taken = rd_u32(&r);
+	bad = rd_done(&r);
+	if (bad == NULL && m.bytes == 0 && m.taken == 0)
+		bad = "CREDIT of nothing";
 	if (bad == NULL)
-		*v_r = v;
+		*m_r = m;
 	return bad;
 }
 
@@ -451,6 +475,11 @@ msg_hello_encode(uint8_t *p, size_t cap, const struct msg_hello *m)
 	wr_u32(&w, m->session_window);
 	wr_bytes(&w, m->nonce, MSG_NONCE);
 	wr_text(&w, m->software, 1);
+	if (m->streams > 0) {
+		wr_u16(&w, MSG_EXT_STREAMS);
+		wr_u16(&w, 4);
+		wr_u32(&w, m->streams);
+	}
 	return wr_done(&w);
 }
 
@@ -557,6 +586,16 @@ msg_end_encode(uint8_t *p, size_t cap, const struct msg_end *m)
 
 	wr_u16(&w, m->code);
 	wr_text(&w, m->text, 1);
+	return wr_done(&w);
+}
+
+size_t
+msg_credit_encode(uint8_t *p, size_t cap, const struct msg_credit *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u32(&w, m->bytes);
+	wr_u32(&w, m->taken);
 	return wr_done(&w);
 }
 

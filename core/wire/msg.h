@@ -20,6 +20,7 @@
 #define MSG_VERSION 1u
 #define MSG_NAME_MAX 64u
 #define MSG_TEXT_MAX 255u
+#define MSG_EXT_STREAMS 1u /* of the agent's HELLO: so many it takes; u32 */
 #define MSG_EXT_DATAGRAM 2u /* of BIND and OPEN: datagrams instead of bytes; empty */
 
 #define FEATURE_RESUME 0x1u
@@ -39,6 +40,7 @@ struct msg_hello {
 	uint8_t version_min, version_max, role;
 	uint64_t features;
 	uint32_t max_frame, stream_window, session_window;
+	uint32_t streams; /* that the agent takes at a time; 0: it does not say */
 	uint8_t nonce[MSG_NONCE];
 	struct text software;
 };
@@ -92,6 +94,11 @@ struct msg_end { /* OPEN_FAIL, RESET */
 	struct text text;
 };
 
+struct msg_credit {
+	uint32_t bytes; /* more may be sent */
+	uint32_t taken; /* have left the receiver */
+};
+
 struct msg_goaway {
 	uint16_t code;
 	uint32_t retry_after_ms, last;
@@ -109,7 +116,7 @@ const char *msg_bind_fail_decode(const uint8_t *p, size_t n, struct msg_bind_fai
 const char *msg_open_decode(const uint8_t *p, size_t n, struct msg_open *m_r);
 const char *msg_end_decode(const uint8_t *p, size_t n, struct msg_end *m_r);
 const char *msg_goaway_decode(const uint8_t *p, size_t n, struct msg_goaway *m_r);
-const char *msg_u32_decode(const uint8_t *p, size_t n, uint32_t *v_r); /* CREDIT */
+const char *msg_credit_decode(const uint8_t *p, size_t n, struct msg_credit *m_r);
 const char *msg_u64_decode(const uint8_t *p, size_t n, uint64_t *v_r); /* BLOCKED ACK PING PONG */
 const char *msg_empty_decode(size_t n);                                /* OPEN_OK, FIN */
 
@@ -123,6 +130,7 @@ size_t msg_bind_ok_encode(uint8_t *p, size_t cap, const struct msg_bind_ok *m);
 size_t msg_bind_fail_encode(uint8_t *p, size_t cap, const struct msg_bind_fail *m);
 size_t msg_open_encode(uint8_t *p, size_t cap, const struct msg_open *m);
 size_t msg_end_encode(uint8_t *p, size_t cap, const struct msg_end *m);
+size_t msg_credit_encode(uint8_t *p, size_t cap, const struct msg_credit *m);
 size_t msg_goaway_encode(uint8_t *p, size_t cap, const struct msg_goaway *m);
 
 #endif

@@ -55,6 +55,7 @@ send_hello(struct mux *m, uint8_t version_min, uint64_t features)
 		.max_frame = m->conf.max_frame,
 		.stream_window = m->conf.stream_window,
 		.session_window = m->conf.session_window,
+		.streams = m->conf.role == ROLE_AGENT ? m->conf.max_streams : 0,
 		.software = text_of(m->conf.software),
 	};
 	uint8_t p[512];

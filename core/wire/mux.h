@@ -81,10 +81,15 @@ struct mux_stream {
 	bool refused;      /* our end is OPEN_FAIL instead of RESET */
 	bool told;         /* the owner knows that the stream is over */
 	bool parked;       /* in the list of those that wait for session credit */
+	bool regrown;      /* its window was doubled since CREDIT was given */
+	bool peer_blocked; /* the peer has used up all that we gave, and says so */
 	int32_t deficit;
-	uint64_t tx_sent, tx_credit;          /* credit: sum of CREDIT received */
-	uint64_t rx_got, rx_used, rx_credit;  /* credit: sum of CREDIT given, growth included */
-	uint64_t rx_grown;
+	/* Credit: the sums of CREDIT's two numbers, as received (tx) and as given (rx). */
+	uint64_t tx_sent, tx_credit, tx_taken;
+	uint64_t rx_got, rx_used, rx_credit, rx_told;
+	uint32_t rx_window;  /* how far ahead of rx_used the peer may be */
+	uint32_t rx_low;     /* least unread since CREDIT was given */
+	struct mono rx_at;   /* when CREDIT was given; at first, when the first byte came */
 	struct msg_open open; /* server: until it is sent */
 	uint16_t end_code;
 	char *end_text; /* of RESET or OPEN_FAIL, or NULL */
@@ -186,8 +191,15 @@ struct mux {
 	size_t n_streams, n_opening;
 	uint32_t last_id;
 	uint64_t tx_over, tx_session_credit; /* sum above floors; credit for stream 0 */
-	uint64_t rx_over, rx_grown;
-	bool hurry; /* much of the session's window is outstanding: CREDIT is due for every byte */
+	uint64_t rx_over;
+	bool hurry;   /* much of the session's window is outstanding: CREDIT is due early */
+	bool pressed; /* and the peer waits for it: CREDIT is due for every byte */
+	/* How long credit takes to come back as bytes, at least: 0 unknown. It is measured when the peer
+	 * was BLOCKED: from CREDIT for stream probe_id to the first byte beyond probe_end. */
+	int64_t credit_rtt_us;
+	uint32_t probe_id;
+	uint64_t probe_end;
+	struct mono probe_at;
 	/* limits */
 	unsigned glitches, challenges;
 	double pings;        /* token bucket */

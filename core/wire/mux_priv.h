@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* What the files of the mux share: mux.c (life, time), mux_recv.c (in), mux_send.c (out),
- * mux_stream.c (streams and credit), mux_datagram.c (datagrams). Nobody else includes this. Pure. */
+ * mux_stream.c (streams), mux_credit.c (credit), mux_datagram.c
+ * (datagrams). Nobody else includes this. Pure. */
 
 #ifndef ADIT_WIRE_MUX_PRIV_H
 #define ADIT_WIRE_MUX_PRIV_H
@@ -37,20 +38,28 @@ void mux_stream_drop(struct mux_stream *st); /* gone() and free, whatever its st
 void mux_stream_ended(struct mux_stream *st); /* CLOSING; no answer is waited for any more */
 void mux_stream_await_answer(struct mux_stream *st); /* OPEN has left */
 void mux_stream_await_end(struct mux_stream *st);    /* our RESET has left: the peer's end is due */
+
+/* mux_credit.c */
+void credit_stream_init(struct mux_stream *st);
+void credit_stream_gone(struct mux_stream *st); /* takes it out of the session's sums */
 /* Bytes that may be sent now by credit of the stream, and by credit of the session. */
-uint64_t mux_stream_credit(const struct mux_stream *st);
-uint64_t session_credit(const struct mux_stream *st);
-void mux_stream_sent(struct mux_stream *st, uint32_t n);
+uint64_t credit_own(const struct mux_stream *st);
+uint64_t credit_shared(const struct mux_stream *st);
+void credit_sent(struct mux_stream *st, uint32_t n);
+/* CREDIT came. Returns NULL, or what is illegal about it. */
+const char *credit_came(struct mux_stream *st, const struct msg_credit *c);
+const char *credit_came_for_session(struct mux *m, const struct msg_credit *c);
+void credit_freed(struct mux *m); /* some of the session's is free: who waits for it may go on */
 /* A DATA header of n bytes came: false if it is more than the credit that was given. */
-bool mux_stream_receives(struct mux_stream *st, uint32_t n);
-void mux_stream_got_credit(struct mux_stream *st, uint32_t n);
-void session_got_credit(struct mux *m);
-void mux_stream_peer_blocked(struct mux_stream *st);
-/* CREDIT is due now. */
-bool mux_stream_owes(const struct mux_stream *st);
-/* Takes all that can be given into the sums; returns how much, for CREDIT. */
-uint32_t mux_stream_gives(struct mux_stream *st);
-void mux_stream_flush_credit(struct mux *m);
+bool credit_takes(struct mux_stream *st, uint32_t n);
+/* BLOCKED came. */
+void credit_wanted(struct mux_stream *st);
+void credit_wanted_for_session(struct mux *m);
+/* What CREDIT says now, all of it: it is taken into the sums, and the window learns from it. False
+ * if there is nothing to say. */
+bool credit_give(struct mux_stream *st, struct msg_credit *c_r);
+/* Makes CREDIT due wherever it is. */
+void credit_flush(struct mux *m);
 
 /* mux_datagram.c */
 void mux_datagrams_init(struct mux *m);

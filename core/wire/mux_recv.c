@@ -322,21 +322,12 @@ on_reset(struct mux_stream *st, const uint8_t *p, size_t n)
 static const char *
 on_credit(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n)
 {
-	uint32_t credit;
-	const char *bad = msg_u32_decode(p, n, &credit);
-	uint64_t *sum = st != NULL ? &st->tx_credit : &m->tx_session_credit;
+	struct msg_credit c;
+	const char *bad = msg_credit_decode(p, n, &c);
 
 	if (bad != NULL)
 		return bad;
-	if (credit == 0 || *sum + credit > (uint64_t)1 << 62)
-		return "CREDIT of nothing, or beyond all limits";
-	if (st != NULL) {
-		mux_stream_got_credit(st, credit);
-	} else {
-		*sum += credit;
-		session_got_credit(m);
-	}
-	return NULL;
+	return st != NULL ? credit_came(st, &c) : credit_came_for_session(m, &c);
 }
 
 static const char *
@@ -347,14 +338,12 @@ on_blocked(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n)
 
 	if (bad != NULL)
 		return bad;
-	if (st == NULL) {
-		m->flush_credit = true;
-		mux_wake(m);
-	} else if (position != st->rx_got) {
+	if (st == NULL)
+		credit_wanted_for_session(m);
+	else if (position != st->rx_got)
 		return "BLOCKED at a position that is not what came";
-	} else {
-		mux_stream_peer_blocked(st);
-	}
+	else
+		credit_wanted(st);
 	return NULL;
 }
 
@@ -464,7 +453,7 @@ begin_data(struct mux *m)
 {
 	struct mux_stream *st = find(m);
 
-	if (!mux_stream_receives(st, m->f.len)) {
+	if (!credit_takes(st, m->f.len)) {
 		mux_fail(m, CODE_FLOW, code_text(CODE_FLOW));
 		return -EPROTO;
 	}

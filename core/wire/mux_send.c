@@ -46,13 +46,6 @@ put_frame(struct wr *w, uint8_t type, uint32_t stream, uint32_t len)
 }
 
 static void
-put_u32(struct wr *w, uint8_t type, uint32_t stream, uint32_t v)
-{
-	put_frame(w, type, stream, 4);
-	wr_u32(w, v);
-}
-
-static void
 put_u64(struct wr *w, uint8_t type, uint32_t stream, uint64_t v)
 {
 	put_frame(w, type, stream, 8);
@@ -124,11 +117,14 @@ put_open(struct mux_stream *st, struct wr *w)
 static void
 put_credit(struct mux_stream *st, struct wr *w)
 {
-	uint32_t n = mux_stream_gives(st);
+	struct msg_credit c;
+	uint8_t p[8];
 
 	st->send_credit = false;
-	if (n > 0)
-		put_u32(w, FRAME_CREDIT, st->id, n);
+	if (!credit_give(st, &c))
+		return;
+	put_frame(w, FRAME_CREDIT, st->id, (uint32_t)msg_credit_encode(p, sizeof(p), &c));
+	wr_bytes(w, p, sizeof(p));
 }
 
 static void
@@ -244,7 +240,7 @@ static void
 output_frame(struct mux_stream *st, struct wr *w)
 {
 	struct mux *m = st->m;
-	uint64_t own = mux_stream_credit(st), shared = session_credit(st);
+	uint64_t own = credit_own(st), shared = credit_shared(st);
 	size_t max;
 	ssize_t n;
 
@@ -274,7 +270,7 @@ output_frame(struct mux_stream *st, struct wr *w)
 		must((size_t)n <= max);
 		put_frame(w, FRAME_DATA, st->id, (uint32_t)n);
 		w->p += n;
-		mux_stream_sent(st, (uint32_t)n);
+		credit_sent(st, (uint32_t)n);
 		mux_datagrams_data(m, (size_t)n);
 		st->deficit -= (int32_t)n;
 		again(st, (size_t)n == max);
@@ -289,7 +285,7 @@ output_data(struct mux *m, struct wr *w)
 	while (wr_room(w) >= DATA_ROOM_MIN) {
 		n = list_pop(&m->ready);
 		if (n == NULL && !list_empty(&m->parked) &&
-			session_credit(list_entry(m->parked.next, struct mux_stream, run)) > 0)
+			credit_shared(list_entry(m->parked.next, struct mux_stream, run)) > 0)
 			n = m->parked.next;
 		if (n == NULL)
 			return;
@@ -319,7 +315,7 @@ mux_wants_output(const struct mux *m)
 		!list_empty(&m->due) || !list_empty(&m->ready) || !list_empty(&m->dg.flows))
 		return true;
 	return !list_empty(&m->parked) &&
-		session_credit(list_entry(m->parked.next, struct mux_stream, run)) > 0;
+		credit_shared(list_entry(m->parked.next, struct mux_stream, run)) > 0;
 }
 
 size_t
@@ -334,7 +330,7 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 	if (mux_alive(m) && m->ctl.len == 0) {
 		output_session(m, &w);
 		if (m->flush_credit)
-			mux_stream_flush_credit(m);
+			credit_flush(m);
 		output_due(m, &w);
 		if (list_empty(&m->due))
 			output_payload(m, &w);

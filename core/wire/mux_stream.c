@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Streams of a session: their ends and their credit (protocol.md sections 5 and 6). Pure.
- *
- * A stream is over when our own end was sent and the peer's was seen. Sums over all streams
- * (tx_over, rx_over) hold exactly the streams that are not over; adjusting them is done by the two
- * functions that change what they are made of. */
+/* Streams of a session and how they end (protocol.md section 5). Pure. A stream is over when our own
+ * end was sent and the peer's was seen. */
 
 #include <config.h>
 
@@ -15,31 +12,6 @@
 
 #include "util/compiler.h"
 #include "wire/mux_priv.h"
-
-/* Less than that is not returned while more is waiting to be consumed: otherwise a stream can end up
- * moving a byte for each round trip (RFC 1122 section 4.2.3.3). */
-#define HURRY_MIN 1024u
-
-static uint64_t
-above_floor(uint64_t bytes, uint64_t credit)
-{
-	uint64_t outstanding = bytes > credit ? bytes - credit : 0;
-
-	return outstanding > MUX_FLOOR ? outstanding - MUX_FLOOR : 0;
-}
-
-/* Once over half of the session's window is outstanding, what was consumed is returned, and from
- * then on at once. That ends at a quarter, so that streams are not all walked again and again. */
-static void
-rx_moved(struct mux *m)
-{
-	if (m->rx_over < m->conf.session_window / 4) {
-		m->hurry = false;
-	} else if (!m->hurry && m->rx_over > m->conf.session_window / 2) {
-		m->hurry = m->flush_credit = true;
-		mux_wake(m);
-	}
-}
 
 void
 mux_stream_move(struct mux_stream *st, enum stream_state to)
@@ -66,6 +38,7 @@ mux_stream_new(struct mux *m, uint32_t id, uint32_t tunnel)
 	list_init(&st->wait);
 	st->state = STREAM_IDLE;
 	mux_stream_move(st, STREAM_OPENING);
+	credit_stream_init(st);
 	m->n_opening++;
 	if (m->conf.role == ROLE_SERVER) /* the agent bounds its own dialling */
 		list_push(&m->opening, &st->wait);
@@ -117,10 +90,7 @@ mux_stream_drop(struct mux_stream *st)
 	list_remove(&st->due);
 	list_remove(&st->run);
 	list_remove(&st->wait);
-	m->tx_over -= above_floor(st->tx_sent, st->tx_credit);
-	m->rx_over -= above_floor(st->rx_got, st->rx_credit);
-	rx_moved(m);
-	m->rx_grown -= st->rx_grown;
+	credit_stream_gone(st);
 	if (m->data_st == st)
 		m->data_st = NULL;
 	must(idmap_del(&m->streams, st->id) == st);
@@ -140,7 +110,7 @@ mux_stream_settle(struct mux_stream *st)
 		return;
 	mux_stream_move(st, STREAM_CLOSED);
 	mux_stream_drop(st);
-	session_got_credit(m); /* what it had outstanding is free for others */
+	credit_freed(m); /* what it had outstanding is free for others */
 }
 
 void
@@ -172,64 +142,6 @@ mux_stream_await_end(struct mux_stream *st)
 	list_push(&st->m->zombies, &st->wait);
 }
 
-/* ---- Sending: what we may --------------------------------------------------------------------- */
-
-uint64_t
-mux_stream_credit(const struct mux_stream *st)
-{
-	uint64_t limit = (uint64_t)st->m->peer.stream_window + st->tx_credit;
-
-	return limit > st->tx_sent ? limit - st->tx_sent : 0;
-}
-
-uint64_t
-session_credit(const struct mux_stream *st)
-{
-	const struct mux *m = st->m;
-	uint64_t limit = (uint64_t)m->peer.session_window + m->tx_session_credit;
-	uint64_t spare = limit > m->tx_over ? limit - m->tx_over : 0;
-	uint64_t floor_end = st->tx_credit + MUX_FLOOR;
-
-	return spare + (floor_end > st->tx_sent ? floor_end - st->tx_sent : 0);
-}
-
-void
-mux_stream_sent(struct mux_stream *st, uint32_t n)
-{
-	struct mux *m = st->m;
-
-	m->tx_over -= above_floor(st->tx_sent, st->tx_credit);
-	st->tx_sent += n;
-	m->tx_over += above_floor(st->tx_sent, st->tx_credit);
-}
-
-void
-mux_stream_got_credit(struct mux_stream *st, uint32_t n)
-{
-	struct mux *m = st->m;
-
-	m->tx_over -= above_floor(st->tx_sent, st->tx_credit);
-	st->tx_credit += n;
-	m->tx_over += above_floor(st->tx_sent, st->tx_credit);
-	st->blocked_said = false;
-	if (st->hungry && st->tx_end == END_OPEN) {
-		st->hungry = false;
-		mux_stream_run(st);
-	} else if (st->parked) { /* its floor is its own: it waits for nobody else's credit */
-		mux_stream_unpark(st);
-		mux_stream_run(st);
-	}
-	session_got_credit(m);
-}
-
-void
-session_got_credit(struct mux *m)
-{
-	m->blocked_said = false;
-	if (!list_empty(&m->parked))
-		mux_wake(m);
-}
-
 void
 mux_ready(struct mux_stream *st)
 {
@@ -239,118 +151,6 @@ mux_ready(struct mux_stream *st)
 	if (st->m->conf.role == ROLE_AGENT && !st->answered)
 		return;
 	mux_stream_run(st);
-}
-
-/* ---- Receiving: what we let --------------------------------------------------------------------*/
-
-bool
-mux_stream_receives(struct mux_stream *st, uint32_t n)
-{
-	struct mux *m = st->m;
-	uint64_t limit = (uint64_t)m->conf.stream_window + st->rx_credit;
-
-	if (st->rx_got + n > limit)
-		return false;
-	m->rx_over -= above_floor(st->rx_got, st->rx_credit);
-	st->rx_got += n;
-	m->rx_over += above_floor(st->rx_got, st->rx_credit);
-	rx_moved(m);
-	return m->rx_over <= m->conf.session_window;
-}
-
-static uint64_t
-window_of(const struct mux_stream *st)
-{
-	return st->m->conf.stream_window + st->rx_grown;
-}
-
-/* What CREDIT could give. Behind FIN the sender needs none, but the session gets its share back as
- * long as the stream counts above its floor. */
-static uint64_t
-owed(const struct mux_stream *st)
-{
-	if (st->rx_end == END_RESET || st->tx_end == END_RESET)
-		return 0;
-	if (st->rx_end == END_FIN && above_floor(st->rx_got, st->rx_credit) == 0)
-		return 0;
-	return st->rx_used + st->rx_grown - st->rx_credit;
-}
-
-bool
-mux_stream_owes(const struct mux_stream *st)
-{
-	const struct mux *m = st->m;
-	bool hurry = m->hurry || m->flush_credit;
-	uint64_t n = owed(st);
-
-	if (n == 0)
-		return false;
-	if (hurry && (n >= HURRY_MIN || mux_unread(st) == 0))
-		return true;
-	return n >= window_of(st) / 2;
-}
-
-uint32_t
-mux_stream_gives(struct mux_stream *st)
-{
-	uint32_t n = (uint32_t)MIN(owed(st), UINT32_MAX);
-	struct mux *m = st->m;
-
-	m->rx_over -= above_floor(st->rx_got, st->rx_credit);
-	st->rx_credit += n;
-	m->rx_over += above_floor(st->rx_got, st->rx_credit);
-	rx_moved(m);
-	return n;
-}
-
-void
-mux_consumed(struct mux_stream *st, size_t n)
-{
-	st->rx_used += n;
-	must(st->rx_used <= st->rx_got);
-	if (mux_over(st->m))
-		return;
-	if (!st->send_credit && mux_stream_owes(st)) {
-		st->send_credit = true;
-		mux_stream_due(st);
-	}
-}
-
-/* The sender waits for us. If the far socket keeps up, the window is what slows it down: double it,
- * as long as all that windows have grown stays below half of the session's window. */
-void
-mux_stream_peer_blocked(struct mux_stream *st)
-{
-	struct mux *m = st->m;
-	uint64_t window = window_of(st);
-
-	if (st->tx_end == END_RESET || mux_unread(st) > window / 2)
-		return;
-	if (window * 2 <= m->conf.stream_window_max &&
-		m->rx_grown + window <= m->conf.session_window / 2) {
-		st->rx_grown += window;
-		m->rx_grown += window;
-	}
-	if (!st->send_credit && owed(st) > 0) {
-		st->send_credit = true;
-		mux_stream_due(st);
-	}
-}
-
-void
-mux_stream_flush_credit(struct mux *m)
-{
-	struct mux_stream *st;
-	size_t pos = 0;
-
-	while ((st = idmap_next(&m->streams, &pos, NULL)) != NULL) {
-		if (st->send_credit || !mux_stream_owes(st))
-			continue;
-		st->send_credit = true;
-		if (!list_linked(&st->due))
-			list_push(&m->due, &st->due);
-	}
-	m->flush_credit = false;
 }
 
 /* ---- What owners do --------------------------------------------------------------------------- */

@@ -23,7 +23,8 @@ class Stream:
         self.answered = None            # "ok" or "fail"
         self.my_end = self.peer_end = None
         self.sent = self.received = 0
-        self.taken = self.given = 0     # CREDIT received, CREDIT sent
+        self.allowed = self.given = 0   # CREDIT's bytes received, sent
+        self.taken = self.told = 0      # CREDIT's taken received, sent
         self.over = False
         self.blocked = self.credits = 0     # BLOCKED received, CREDIT sent
         self.data = bytearray()         # received and not yet consumed by the test
@@ -33,11 +34,11 @@ class Stream:
 
     @property
     def out_now(self):
-        return max(0, self.sent - self.taken)
+        return self.sent - self.taken
 
     @property
     def in_now(self):
-        return max(0, self.received - self.given)
+        return self.received - self.told
 
     def column(self):
         """The column of section 11's table for a frame that the peer sends."""
@@ -62,7 +63,7 @@ class Machine:
         self.in_seq = self.out_seq = None   # bytes of section 7, None before they begin
         self.acked_in = 0               # the highest ACK received
         self.acked_out = 0              # the highest ACK sent
-        self.session_taken = self.session_given = 0
+        self.session_allowed = self.session_given = 0
         self.blocked = self.credits = 0 # as in Stream, of all; a stream that is over gives, too
         self.pings = []                 # (token, position behind it) that were sent
         self.glitches = 0
@@ -133,7 +134,7 @@ class Machine:
             if self.out_seq is None or not self.acked_in <= f["received"] <= self.out_seq:
                 raise Illegal("ack", detail="%d of %r" % (f["received"], self.out_seq))
         elif name == "CREDIT":
-            now = self.peer_hello["session_window"] + self.session_taken
+            now = self.peer_hello["session_window"] + self.session_allowed
             if now + f["bytes"] > LIMIT_MAX:
                 raise Illegal("credit")
         elif name == "PONG":
@@ -170,8 +171,10 @@ class Machine:
         elif name == "CREDIT":
             if self.role == AGENT and not st.answered and not (st.my_end or st.peer_end):
                 raise Illegal("credit", detail="before OPEN_OK")
-            if self.peer_hello["stream_window"] + st.taken + f["bytes"] > LIMIT_MAX:
+            if self.peer_hello["stream_window"] + st.allowed + f["bytes"] > LIMIT_MAX:
                 raise Illegal("credit")
+            if st.taken + f["taken"] > st.sent:
+                raise Illegal("credit", detail="taken before it was sent")
         elif name == "RESET":
             if st.peer_end == "reset":
                 raise Illegal("ended")
@@ -192,7 +195,7 @@ class Machine:
         if st.received + n > self.hello["stream_window"] + st.given:
             raise Illegal("flow", "flow", "stream %d" % st.sid)
         before = max(0, st.in_now - FLOOR)
-        after = max(0, st.received + n - st.given - FLOOR)
+        after = max(0, st.in_now + n - FLOOR)
         limit = self.hello["session_window"] + self.session_given
         if after > before and self.above_floors("in_now") - before + after > limit:
             raise Illegal("flow", "flow", "session")
@@ -245,7 +248,7 @@ class Machine:
                 self.tunnels[f["tunnel"]] = "leaving" if asked else "gone"
         elif name == "CREDIT":
             if incoming:
-                self.session_taken += f["bytes"]
+                self.session_allowed += f["bytes"]
             else:
                 self.session_given += f["bytes"]
         elif name == "ACK":
@@ -324,9 +327,11 @@ class Machine:
                 st.datagrams.append(f.payload)
         elif name == "CREDIT":
             if incoming:
-                st.taken += f["bytes"]
+                st.allowed += f["bytes"]
+                st.taken += f["taken"]
             else:
                 st.given += f["bytes"]
+                st.told += f["taken"]
                 st.credits += 1
         elif name == "FIN":
             setattr(st, end, "fin")

@@ -162,9 +162,9 @@ class Peer:
     def room(self, sid):
         """How much DATA the peer takes now on this stream."""
         m, st = self.m, self.m.streams[sid]
-        stream = m.peer_hello["stream_window"] + st.taken - st.sent
+        stream = m.peer_hello["stream_window"] + st.allowed - st.sent
         used = m.above_floors("out_now") - max(0, st.out_now - FLOOR)
-        left = m.peer_hello["session_window"] + m.session_taken - used
+        left = m.peer_hello["session_window"] + m.session_allowed - used
         return max(0, min(stream, max(0, left) + FLOOR + st.taken - st.sent))
 
     # Frames in.
@@ -205,9 +205,9 @@ class Peer:
         elif self.auto_credit and f.name == "DATA" and not st.peer_end and st.my_end != "reset":
             pressed = self.m.above_floors("in_now") > self.hello["session_window"] // 2
             if st.in_now >= (1 if pressed else self.hello["stream_window"] // 2):
-                self.send("CREDIT", f.sid, bytes=st.in_now)
+                self.send("CREDIT", f.sid, bytes=st.in_now, taken=st.in_now)
         elif self.auto_credit and f.name == "FIN" and not st.over and st.in_now > FLOOR:
-            self.send("CREDIT", f.sid, bytes=st.in_now - FLOOR)
+            self.send("CREDIT", f.sid, bytes=0, taken=st.in_now - FLOOR)
         if self.auto_ack and self.m.in_seq - self.m.acked_out >= ACK_EVERY // 2:
             self._ack()
 

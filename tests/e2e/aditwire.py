@@ -17,6 +17,7 @@ VERSION = 1
 CONTROL_MAX = 4096
 FRAME_MAX = 262144
 ID_MAX = 0x7FFFFFFF
+HELLO_STREAMS = 1               # an extension of HELLO
 CRITICAL = 0x80
 FLOOR = 16384
 LIMIT_MAX = 1 << 62
@@ -230,7 +231,7 @@ LAYOUT = {
     "FIN": [],
     "DATAGRAM": [("bytes", "rest")],
     "RESET": _CODE_TEXT,
-    "CREDIT": [("bytes", "u32")],
+    "CREDIT": [("bytes", "u32"), ("taken", "u32")],
     "BLOCKED": [("position", "u64")],
     "ACK": [("received", "u64")],
     "PING": [("token", "u64")],
@@ -239,7 +240,7 @@ LAYOUT = {
 }
 
 DEFAULTS = {"magic": b"ADIT", "reserved": 0, "tail": [], "text": "", "retry_after_ms": 0,
-            "last": 0, "features": 0, "resume": b"", "data": b"", "params": [], "code": 0}
+            "last": 0, "taken": 0, "features": 0, "resume": b"", "data": b"", "params": [], "code": 0}
 
 
 def payload(name, /, **fields):
@@ -301,6 +302,9 @@ def _check_hello(f):
         raise Illegal("range")
     if not 65536 <= f["session_window"] <= 1073741824:
         raise Illegal("range")
+    for kind, value in f["tail"]:
+        if kind == HELLO_STREAMS and (len(value) != 4 or not any(value)):
+            raise Illegal("range")
 
 
 def parse(name, body):
@@ -324,7 +328,7 @@ def parse(name, body):
         raise Illegal("long")
     if name == "HELLO":
         _check_hello(f)
-    if name == "CREDIT" and f["bytes"] == 0:
+    if name == "CREDIT" and f["bytes"] == f["taken"] == 0:
         raise Illegal("zero")
     if name == "BIND" and f["tunnel"] == 0:
         raise Illegal("tunnel")

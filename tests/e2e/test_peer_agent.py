@@ -62,7 +62,7 @@ def test_no_common_version(w, versions):
 
 def test_unknown_extensions_are_skipped(w):
     p = w.link()
-    p.send_hello(tail=[(0xFFFF, b"x" * 100), (1, b"")])
+    p.send_hello(tail=[(0xFFFF, b"x" * 100), (0xFFFE, b"")])
     p.expect("HELLO")
     values = p.auth(w.token, "tail")
     assert p.expect("AUTH_OK")["data"] == values.server_proof

@@ -124,6 +124,20 @@ def test_floors_are_always_free(w):
     p.until(lambda: p.m.above_floors("in_now") == 165536, "the session's new credit")
 
 
+def test_no_more_streams_than_the_agent_takes(w):
+    p = w.bound(tail=[(wire.HELLO_STREAMS, (2).to_bytes(4, "big"))], auto_answer=False)
+    c, st = w.stream(p)
+    w.stream(p)
+    assert ended_by_reset(w.client(p)), "the client is refused, and the agent is not asked"
+    p.ping()
+    reset(c)
+    p.until(lambda: st.peer_end, "RESET")
+    assert ended_by_reset(w.client(p)), "a stream is there until both ends are"
+    p.send("RESET", st.sid, code=0)
+    p.ping()
+    w.stream(p)
+
+
 def test_ended_streams_free_the_session(w):
     p = w.bound(stream_window=1 << 20, session_window=65536, auto_credit=False)
     c, st = w.stream(p)
@@ -168,10 +182,10 @@ def test_more_than_a_session_may(w):
     streams = [w.stream(p, rcvbuf=4096)[1] for _ in range(3)]
     fill(p, *streams)
     p.ping()
-    limit = p.m.peer_hello["session_window"] + p.m.session_taken
+    limit = p.m.peer_hello["session_window"] + p.m.session_allowed
     assert p.m.above_floors("out_now") == limit
     # One of them has bytes left for itself, but the session has none.
-    own = {st: p.m.peer_hello["stream_window"] + st.taken - st.sent for st in streams}
+    own = {st: p.m.peer_hello["stream_window"] + st.allowed - st.sent for st in streams}
     st = max(streams, key=own.get)
     assert own[st] > 0 and p.room(st.sid) == 0
     p.send("DATA", st.sid, bytes=b"x")

@@ -117,7 +117,7 @@ def test_bad_hello(w, change, code):
 
 def test_unknown_extensions_are_skipped(w):
     p = w.link()
-    p.start(tail=[(0xFFFF, b"x" * 100), (1, b"")])
+    p.start(tail=[(0xFFFF, b"x" * 100), (0xFFFE, b"")])
     f, values, _ = p.check_auth()
     p.send("AUTH_OK", session=1, account="acme", agent=f["agent"], data=values.server_proof,
            tail=[(0xFFFF, b"")])
@@ -509,6 +509,7 @@ def test_silence_after_login(w):
 def test_more_streams_than_the_agent_wants(w):
     conf = dict(w.tunnels(1), limits={"streams_per_session": 4, "opening_per_session": 4})
     p = w.bound(conf=conf, auto_answer=False)
+    assert p.m.peer_hello["tail"] == [(wire.HELLO_STREAMS, (4).to_bytes(4, "big"))]
     for _ in range(4):
         w.open(p)
     for _ in range(2):

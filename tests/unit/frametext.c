@@ -41,7 +41,7 @@ static const struct {
 	{FRAME_FIN, ""},
 	{FRAME_RESET, "code:2 text:t1"},
 	{FRAME_DATAGRAM, "bytes:r"},
-	{FRAME_CREDIT, "bytes:4"},
+	{FRAME_CREDIT, "bytes:4 taken:4"},
 	{FRAME_BLOCKED, "position:8"},
 	{FRAME_ACK, "received:8"},
 	{FRAME_PING, "token:8"},

@@ -689,16 +689,6 @@ end_feed(struct end *e, uint8_t type, uint32_t stream, const void *payload, size
 }
 
 int
-end_feed_u32(struct end *e, uint8_t type, uint32_t stream, uint32_t v)
-{
-	uint8_t p[4];
-	struct wr w = wr_init(p, sizeof(p));
-
-	wr_u32(&w, v);
-	return end_feed(e, type, stream, p, sizeof(p));
-}
-
-int
 end_feed_u64(struct end *e, uint8_t type, uint32_t stream, uint64_t v)
 {
 	uint8_t p[8];
@@ -706,6 +696,12 @@ end_feed_u64(struct end *e, uint8_t type, uint32_t stream, uint64_t v)
 
 	wr_u64(&w, v);
 	return end_feed(e, type, stream, p, sizeof(p));
+}
+
+int
+end_feed_credit(struct end *e, uint32_t stream, uint32_t bytes, uint32_t taken)
+{
+	return end_feed_u64(e, FRAME_CREDIT, stream, (uint64_t)bytes << 32 | taken);
 }
 
 int
@@ -752,7 +748,7 @@ end_feed_open_flow(struct end *e, uint32_t stream)
 /* ---- What must always hold ---------------------------------------------------------------------*/
 
 struct sums {
-	uint64_t tx_over, rx_over, rx_grown;
+	uint64_t tx_over, rx_over;
 	size_t n, opening, due, run, wait, flows, datagrams, datagram_bytes;
 };
 
@@ -773,10 +769,12 @@ check_stream(const struct mux_stream *st, bool untrusted)
 	must(st->state != STREAM_ACTIVE || st->answered);
 	must(st->tx_sent <= m->peer.stream_window + st->tx_credit);
 	must(st->rx_used <= st->rx_got);
-	must(st->rx_credit <= st->rx_used + st->rx_grown);
+	must(st->rx_told <= st->rx_used && st->tx_taken <= st->tx_sent);
+	must(st->rx_credit <= st->rx_used + MAX(m->conf.stream_window_max, m->conf.stream_window) -
+			m->conf.stream_window);
 	must(untrusted || st->rx_got <= m->conf.stream_window + st->rx_credit);
-	must(st->rx_grown + m->conf.stream_window <= m->conf.stream_window_max ||
-		st->rx_grown == 0);
+	must(st->rx_window <= MAX(m->conf.stream_window_max, m->conf.stream_window));
+	must(st->rx_window >= MIN(m->conf.stream_window, 65536));
 	if (mux_over(m))
 		return;
 	must(!st->parked || (list_linked(&st->run) && st->tx_end == END_OPEN));
@@ -820,9 +818,8 @@ end_check(const struct end *e)
 	while ((st = idmap_next(&m->streams, &pos, NULL)) != NULL) {
 		check_stream(st, e->untrusted);
 		s.n++;
-		s.tx_over += over(st->tx_sent, st->tx_credit);
-		s.rx_over += over(st->rx_got, st->rx_credit);
-		s.rx_grown += st->rx_grown;
+		s.tx_over += over(st->tx_sent, st->tx_taken);
+		s.rx_over += over(st->rx_got, st->rx_told);
 		s.opening += st->state == STREAM_OPENING;
 		s.due += list_linked(&st->due);
 		s.run += list_linked(&st->run);
@@ -832,9 +829,8 @@ end_check(const struct end *e)
 	}
 	must(e->awake || !mux_wants_output(m));
 	must(m->n_streams == s.n && m->n_opening == s.opening);
-	must(m->tx_over == s.tx_over && m->rx_over == s.rx_over && m->rx_grown == s.rx_grown);
+	must(m->tx_over == s.tx_over && m->rx_over == s.rx_over);
 	must(mux_over(m) || !mux_alive(m) || m->tx_over <= m->peer.session_window + m->tx_session_credit);
-	must(m->rx_grown <= m->conf.session_window / 2);
 	must(list_count(&m->dg.flows) == s.flows && list_count(&m->dg.all) == s.datagrams);
 	must(m->dg.bytes == s.datagram_bytes && m->dg.bytes <= m->conf.datagram_bytes);
 	must(list_count(&m->due) == s.due);
@@ -854,7 +850,8 @@ check_both(const struct end *from, const struct end *to)
 
 		if (s == NULL)
 			continue;
-		must(r->rx_got <= s->tx_sent && r->rx_credit >= s->tx_credit);
+		must(r->rx_got <= s->tx_sent && r->rx_credit >= s->tx_credit &&
+			r->rx_told >= s->tx_taken);
 	}
 }
 

@@ -124,7 +124,7 @@ struct seen {
 void end_look(struct end *e, struct seen *s_r);
 /* Frames from the other end's place. Return what mux_recv() does. */
 int end_feed(struct end *e, uint8_t type, uint32_t stream, const void *payload, size_t n);
-int end_feed_u32(struct end *e, uint8_t type, uint32_t stream, uint32_t v);
+int end_feed_credit(struct end *e, uint32_t stream, uint32_t bytes, uint32_t taken);
 int end_feed_u64(struct end *e, uint8_t type, uint32_t stream, uint64_t v);
 int end_feed_data(struct end *e, uint32_t stream, size_t n); /* as one frame of zeros */
 int end_feed_reset(struct end *e, uint8_t type, uint32_t stream, uint16_t code);

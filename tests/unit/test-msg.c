@@ -44,11 +44,11 @@ judge_data(const uint8_t *p, size_t n)
 }
 
 static const char *
-judge_u32(const uint8_t *p, size_t n)
+judge_credit(const uint8_t *p, size_t n)
 {
-	uint32_t v;
+	struct msg_credit c;
 
-	return msg_u32_decode(p, n, &v);
+	return msg_credit_decode(p, n, &c);
 }
 
 static const char *
@@ -122,6 +122,18 @@ test_hello(void)
 	cut_and_stretch("HELLO", judge_hello, p, n, true);
 	is_int(msg_hello_encode(p, n - 1, &h), 0, "no room is said");
 	is_int(msg_hello_encode(p, n, &h), n, "just enough is enough");
+	is_int(g.streams, 0, "no number of streams is said");
+	h.streams = 4711;
+	is_int(msg_hello_encode(p, sizeof(p), &h), n + 8, "one that is");
+	ok(msg_hello_decode(p, n + 8, &g) == NULL && g.streams == 4711, "comes back");
+	memset(p + n + 4, 0, 4);
+	ok(msg_hello_decode(p, n + 8, &g) != NULL, "0 streams are illegal");
+	p[n + 3] = 3;
+	p[n + 6] = 1;
+	ok(msg_hello_decode(p, n + 7, &g) != NULL, "so is a number of three bytes");
+	p[n + 3] = 5;
+	p[n + 8] = 1;
+	ok(msg_hello_decode(p, n + 9, &g) != NULL, "or of five");
 }
 
 static bool
@@ -301,15 +313,23 @@ static void
 test_numbers(void)
 {
 	static const uint8_t p[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-	uint32_t v32 = 9;
+	struct msg_credit c = {9, 9};
+	uint8_t q[8];
 	uint64_t v64 = 9;
 
-	ok(msg_u32_decode(p, 4, &v32) == NULL && v32 == 0x01020304, "u32");
+	ok(msg_credit_decode(p, 8, &c) == NULL && c.bytes == 0x01020304 && c.taken == 0x05060708,
+		"CREDIT");
+	is_int(msg_credit_encode(q, sizeof(q), &c), 8, "CREDIT again");
+	is_mem(q, p, 8, "and the same bytes");
+	is_int(msg_credit_encode(q, 7, &c), 0, "which need their room");
 	ok(msg_u64_decode(p, 8, &v64) == NULL && v64 == 0x0102030405060708, "u64");
-	cut_and_stretch("u32", judge_u32, p, 4, false);
+	cut_and_stretch("CREDIT", judge_credit, p, 8, false);
 	cut_and_stretch("u64", judge_u64, p, 8, false);
-	v32 = 9;
-	ok(msg_u32_decode(p, 3, &v32) != NULL && v32 == 9, "a result is untouched on failure");
+	memset(q, 0, sizeof(q));
+	ok(msg_credit_decode(q, 8, &c) != NULL, "CREDIT of nothing is none");
+	q[7] = 1;
+	ok(msg_credit_decode(q, 8, &c) == NULL && c.bytes == 0 && c.taken == 1, "of either is one");
+	ok(msg_credit_decode(p, 7, &c) != NULL && c.taken == 1, "a result is untouched on failure");
 	ok(msg_empty_decode(0) == NULL && msg_empty_decode(1) != NULL, "nothing, and not nothing");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* core/wire/mux_stream.c and mux_send.c: credit of streams and of the session, growing windows, and
+/* core/wire/mux_credit.c and mux_send.c: credit of streams and of the session, growing windows, and
  * whose turn it is (protocol.md section 6). */
 
 #include <config.h>
@@ -14,6 +14,7 @@
 #include "util/compiler.h"
 
 #define WINDOW 65536
+#define LOTS ((uint64_t)UINT32_MAX << 32)
 
 /* One answered stream; the agent keeps what comes. */
 static struct sock *
@@ -52,7 +53,7 @@ test_window(void)
 	sock_consume(far, 1);
 	end_look(&p.agent, &s);
 	is_int(s.n[FRAME_CREDIT], 1, "half a window is");
-	is_int(end_feed(&p.server, FRAME_CREDIT, 1, s.payload[FRAME_CREDIT], 4), 0, "CREDIT");
+	is_int(end_feed(&p.server, FRAME_CREDIT, 1, s.payload[FRAME_CREDIT], 8), 0, "CREDIT");
 	end_look(&p.server, &s);
 	is_int(s.data, WINDOW / 2, "lets that much follow");
 	is_int(s.n[FRAME_BLOCKED], 1, "and BLOCKED is said again, once");
@@ -88,6 +89,7 @@ test_blocked(void)
 	is_int(s.n[FRAME_CREDIT], 1, "one that keeps up gives what it owes, at once");
 	is_int(s.payload[FRAME_CREDIT][1], 1, "and a second window");
 	is_int(s.payload[FRAME_CREDIT][3], 10, "on top");
+	is_int(s.payload[FRAME_CREDIT][7], 10, "of which ten were taken");
 	end_check(&p.agent);
 	pair_fini(&p);
 }
@@ -102,16 +104,14 @@ test_growth(void)
 	sock_send(k, 8000000);
 	pair_pump(&p);
 	is_int(far->got, 8000000, "a fast reader gets all");
-	ok(far->st->rx_grown > 0, "its window has grown");
-	is_int(far->st->rx_grown, p.agent.m.rx_grown, "which the session knows");
-	ok(far->st->rx_grown <= 524288, "to half of the session's window at most");
+	is_int(far->st->rx_window, 524288, "its window has grown to half of the session's");
 	pair_check(&p);
 	for (int i = 0; i < 20; i++)
 		sock_send(pair_open(&p), 3000000);
 	pair_pump(&p);
-	ok(p.agent.m.rx_grown <= 524288, "all streams together");
+	pair_check(&p);
 	pair_finish(&p);
-	is_int(p.agent.m.rx_grown, 0, "and it is given back");
+	is_int(p.agent.m.rx_over, 0, "in the end nothing is outstanding");
 	pair_fini(&p);
 
 	k = begin(&p, 1048576);
@@ -121,7 +121,7 @@ test_growth(void)
 		pair_pump(&p);
 		sock_consume(far, WINDOW / 4);
 	}
-	is_int(far->st->rx_grown, 0, "the window of a slow reader stays");
+	is_int(far->st->rx_window, WINDOW, "the window of a slow reader stays");
 	pair_fini(&p);
 }
 
@@ -263,10 +263,19 @@ test_hurry(void)
 		k = pair_open(&p);
 	}
 	end_look(&p.agent, &s);
-	is_int(s.n[FRAME_CREDIT], 4, "over half: everything that was consumed is returned at once");
+	is_int(s.n[FRAME_CREDIT], 4, "over half: what was consumed is returned early");
+	sock_consume(p.agent.socks[5], WINDOW / 16 - 1);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 0, "from a sixteenth of the window on");
+	sock_consume(p.agent.socks[5], 1);
+	end_look(&p.agent, &s);
+	is_int(s.n[FRAME_CREDIT], 1, "that is");
+	p.agent.untrusted = true;
+	must(end_feed_u64(&p.agent, FRAME_BLOCKED, 0, 0) == 0);
+	end_look(&p.agent, &s);
 	sock_consume(p.agent.socks[5], 1023);
 	end_look(&p.agent, &s);
-	is_int(s.n[FRAME_CREDIT], 0, "but not in crumbs");
+	is_int(s.n[FRAME_CREDIT], 0, "when the peer waits, at once, but not in crumbs");
 	sock_consume(p.agent.socks[5], 1);
 	end_look(&p.agent, &s);
 	is_int(s.n[FRAME_CREDIT], 1, "a kilobyte is none");
@@ -281,6 +290,92 @@ test_hurry(void)
 	end_look(&p.agent, &s);
 	is_int(s.n[FRAME_CREDIT], 0, "and when there is plenty again, CREDIT can wait again");
 	end_check(&p.agent);
+	pair_fini(&p);
+}
+
+/* A reader that is behind all the time needs no more than it uses: credit is withheld. */
+static void
+test_shrinking(void)
+{
+	struct pair p;
+	struct mux_conf agent = pair_conf(ROLE_AGENT);
+	struct sock *k, *far;
+	uint64_t limit;
+
+	agent.stream_window = agent.stream_window_max = 1048576;
+	agent.session_window = 4194304;
+	pair_init(&p, &agent, NULL);
+	pair_login(&p);
+	p.agent.hold_data = true;
+	k = pair_open(&p);
+	pair_pump(&p);
+	far = sock_peer(k);
+	sock_send(k, 100000000);
+	pair_pump(&p);
+	is_int(far->got, 1048576, "a stream stalls at its window");
+	limit = k->st->tx_credit;
+	sock_consume(far, 65536);
+	pair_pump(&p);
+	is_int(far->st->rx_window, 524288, "a reader that is behind keeps half of it");
+	is_int(k->st->tx_credit, limit, "by getting nothing back");
+	is_int(k->st->tx_taken, 65536, "though the session does");
+	for (int i = 0; i < 100; i++) {
+		sock_consume(far, 16384);
+		pair_pump(&p);
+		pair_check(&p);
+	}
+	is_int(far->st->rx_window, WINDOW, "and less and less");
+	ok(far->got - far->used <= WINDOW, "as it drains");
+	ok(k->st->tx_credit > limit, "then it goes on");
+	p.agent.hold_data = false;
+	sock_consume(far, UINT64_MAX);
+	pair_pump(&p);
+	is_int(far->st->rx_window, 1048576, "once it keeps up its window comes back");
+	is_int(far->got, 100000000, "with all the rest");
+	pair_finish(&p);
+	pair_fini(&p);
+}
+
+/* Half a window within two round trips: it grows before the sender says that it waits. */
+static void
+test_growth_by_rate(void)
+{
+	struct pair p;
+
+	must(begin(&p, 4194304) != NULL);
+	p.agent.untrusted = true;
+	p.agent.m.rtt_min_us = 50000;
+	must(end_feed_data(&p.agent, 1, WINDOW / 2) == 0);
+	p.now = mono_add_ms(p.now, 99);
+	sock_consume(p.agent.socks[0], WINDOW / 2);
+	end_output(&p.agent, 65536);
+	is_int(p.agent.socks[0]->st->rx_window, 2 * WINDOW, "fast: it is doubled");
+	must(end_feed_data(&p.agent, 1, WINDOW) == 0);
+	p.now = mono_add_ms(p.now, 101);
+	sock_consume(p.agent.socks[0], WINDOW);
+	end_output(&p.agent, 65536);
+	is_int(p.agent.socks[0]->st->rx_window, 2 * WINDOW, "not so fast: it stays");
+	must(end_feed_data(&p.agent, 1, WINDOW) == 0);
+	p.now = mono_add_ms(p.now, 3300);
+	sock_consume(p.agent.socks[0], WINDOW);
+	end_output(&p.agent, 65536);
+	is_int(p.agent.socks[0]->st->rx_window, WINDOW, "slow: it goes back to where it began");
+	pair_fini(&p);
+
+	must(begin(&p, 4194304) != NULL);
+	p.agent.untrusted = true;
+	p.agent.m.rtt_min_us = 0;
+	must(end_feed_data(&p.agent, 1, WINDOW / 2) == 0);
+	sock_consume(p.agent.socks[0], WINDOW / 2);
+	end_output(&p.agent, 65536);
+	is_int(p.agent.socks[0]->st->rx_window, WINDOW, "of an unknown round trip nothing follows");
+	must(end_feed_data(&p.agent, 1, WINDOW) == 0);
+	sock_consume(p.agent.socks[0], WINDOW);
+	must(end_feed_u64(&p.agent, FRAME_BLOCKED, 1, WINDOW * 3 / 2) == 0);
+	end_output(&p.agent, 65536);
+	p.now = mono_add_ms(p.now, 70);
+	must(end_feed_data(&p.agent, 1, 1000) == 0);
+	is_int(p.agent.m.credit_rtt_us, 70000, "but the answer to BLOCKED tells how long it is");
 	pair_fini(&p);
 }
 
@@ -345,6 +440,7 @@ test_too_much(void)
 	pair_fini(&p);
 }
 
+/* v of CREDIT: bytes, and in the lower half what was taken. */
 static int
 feed_to_sender(uint32_t stream, uint8_t type, uint64_t v, uint16_t *code_r)
 {
@@ -352,10 +448,7 @@ feed_to_sender(uint32_t stream, uint8_t type, uint64_t v, uint16_t *code_r)
 	int rc;
 
 	must(begin(&p, 1048576) != NULL);
-	if (type == FRAME_CREDIT)
-		rc = end_feed_u32(&p.server, type, stream, (uint32_t)v);
-	else
-		rc = end_feed_u64(&p.server, type, stream, v);
+	rc = end_feed_u64(&p.server, type, stream, v);
 	*code_r = p.server.code;
 	pair_fini(&p);
 	return rc;
@@ -370,17 +463,19 @@ test_bad_credit(void)
 	is_int(feed_to_sender(1, FRAME_CREDIT, 0, &code), -EPROTO, "CREDIT of 0 is illegal");
 	is_int(code, CODE_PROTOCOL, "a breach of protocol");
 	is_int(feed_to_sender(0, FRAME_CREDIT, 0, &code), -EPROTO, "for the session, too");
-	is_int(feed_to_sender(1, FRAME_CREDIT, UINT32_MAX, &code), 0, "much credit is legal");
-	is_int(feed_to_sender(0, FRAME_CREDIT, UINT32_MAX, &code), 0, "for the session, too");
-	is_int(feed_to_sender(2, FRAME_CREDIT, 1, &code), -EPROTO, "for an unknown stream it is not");
+	is_int(feed_to_sender(1, FRAME_CREDIT, LOTS, &code), 0, "much credit is legal");
+	is_int(feed_to_sender(0, FRAME_CREDIT, LOTS, &code), 0, "for the session, too");
+	is_int(feed_to_sender(2, FRAME_CREDIT, LOTS, &code), -EPROTO, "for an unknown stream it is not");
+	is_int(feed_to_sender(1, FRAME_CREDIT, LOTS + 1, &code), -EPROTO,
+		"nor is a byte taken that was not sent");
 	is_int(feed_to_sender(1, FRAME_BLOCKED, 5, &code), -EPROTO, "BLOCKED at a wrong place");
 	is_int(feed_to_sender(1, FRAME_BLOCKED, 0, &code), 0, "BLOCKED at the right place");
 	is_int(feed_to_sender(0, FRAME_BLOCKED, 0, &code), 0, "BLOCKED for the session");
 
 	must(begin(&p, 1048576) != NULL);
 	p.server.m.tx_session_credit = ((uint64_t)1 << 62) - 5;
-	is_int(end_feed_u32(&p.server, FRAME_CREDIT, 0, 5), 0, "up to 2^62");
-	is_int(end_feed_u32(&p.server, FRAME_CREDIT, 0, 1), -EPROTO, "not beyond");
+	is_int(end_feed_credit(&p.server, 0, 5, 0), 0, "up to 2^62");
+	is_int(end_feed_credit(&p.server, 0, 1, 0), -EPROTO, "not beyond");
 	pair_fini(&p);
 }
 
@@ -398,7 +493,7 @@ test_session_credit(void)
 	k = p.server.socks[3];
 	far = sock_peer(k);
 	is_int(far->got, MUX_FLOOR, "a stream waits for the session");
-	end_feed_u32(&p.server, FRAME_CREDIT, 0, 1000);
+	end_feed_credit(&p.server, 0, 1000, 0);
 	end_look(&p.server, &s);
 	is_int(s.data, 1000, "CREDIT for stream 0 lets that much go");
 	is_int(s.n[FRAME_BLOCKED], 1, "and BLOCKED is said again");
@@ -485,6 +580,8 @@ main(void)
 	test_parked_go_on_at_an_end();
 	test_credit_after_fin();
 	test_hurry();
+	test_shrinking();
+	test_growth_by_rate();
 	test_no_crumbs();
 	test_too_much();
 	test_bad_credit();

@@ -734,7 +734,7 @@ main(void)
 	test_resets_cross();
 	test_reset_after_fin();
 	test_end_within_frame(FRAME_RESET, 3);
-	test_end_within_frame(FRAME_CREDIT, 4);
+	test_end_within_frame(FRAME_CREDIT, 8);
 	test_broken_socket();
 	test_unsent_open();
 	test_one_byte();

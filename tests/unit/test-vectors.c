@@ -72,7 +72,7 @@ recode(uint8_t type, const uint8_t *p, size_t n, uint8_t *out, size_t cap)
 static bool
 fixed_size(uint8_t type, const uint8_t *p, size_t n)
 {
-	uint32_t v32;
+	struct msg_credit credit;
 	uint64_t v64;
 
 	switch (type) {
@@ -80,7 +80,7 @@ fixed_size(uint8_t type, const uint8_t *p, size_t n)
 	case FRAME_FIN:
 		return msg_empty_decode(n) == NULL;
 	case FRAME_CREDIT:
-		return msg_u32_decode(p, n, &v32) == NULL && v32 > 0;
+		return msg_credit_decode(p, n, &credit) == NULL;
 	case FRAME_BLOCKED:
 	case FRAME_ACK:
 	case FRAME_PING:

@@ -35,9 +35,9 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 		"names and ports stay reserved for an agent that is away")                         \
 	X(drain_for, MS, 30000, 0, 3600000, "streams may go on after SIGTERM")                     \
 	X(stream_window, BYTES, 262144, 16384, 16777216, "unread bytes of one stream at first")    \
-	X(stream_window_max, BYTES, 4194304, 16384, 16777216,                                      \
+	X(stream_window_max, BYTES, 16777216, 16384, 268435456,                                      \
 		"unread bytes of one stream that has proved fast")                                 \
-	X(session_window, BYTES, 16777216, 65536, 1073741824,                                      \
+	X(session_window, BYTES, 33554432, 65536, 1073741824,                                      \
 		"unread bytes of a session's streams above 16 KiB each")                           \
 	X(max_frame, BYTES, 262144, 16384, 262144, "largest DATA frame that is taken")             \
 	X(fd_reserve, COUNT, 64, 8, 10000, "descriptors kept from public connections")             \

@@ -47,13 +47,17 @@ credit_own(const struct mux_stream *st)
 }
 
 uint64_t
-credit_shared(const struct mux_stream *st)
+credit_floor(const struct mux_stream *st)
 {
-	const struct mux *m = st->m;
-	uint64_t spare = (uint64_t)m->peer.session_window + m->tx_session_credit - m->tx_over;
-	uint64_t floor_end = st->tx_taken + MUX_FLOOR;
+	uint64_t outstanding = st->tx_sent - st->tx_taken;
 
-	return spare + (floor_end > st->tx_sent ? floor_end - st->tx_sent : 0);
+	return outstanding < MUX_FLOOR ? MUX_FLOOR - outstanding : 0;
+}
+
+uint64_t
+credit_shared(const struct mux *m)
+{
+	return (uint64_t)m->peer.session_window + m->tx_session_credit - m->tx_over;
 }
 
 void
@@ -84,7 +88,7 @@ credit_came(struct mux_stream *st, const struct msg_credit *c)
 	if (st->hungry && st->tx_end == END_OPEN && credit_own(st) > 0) {
 		st->hungry = false;
 		mux_stream_run(st);
-	} else if (st->parked) { /* its floor is its own: it waits for nobody else's credit */
+	} else if (st->parked && credit_floor(st) > 0) { /* its own: for that it need not wait */
 		mux_stream_unpark(st);
 		mux_stream_run(st);
 	}
@@ -104,14 +108,19 @@ credit_came_for_session(struct mux *m, const struct msg_credit *c)
 
 /* ---- Receiving: what we let ---------------------------------------------------------------------- */
 
-/* Once over half of the session's window is outstanding, CREDIT is due early. That ends at a
- * quarter, so that streams are not all walked again and again. */
+/* Once over an eighth of the session's window is outstanding, CREDIT is due early: what readers have
+ * taken and we keep to ourselves is missing there. That ends at half as much, so that streams are
+ * not all walked again and again. */
 static void
 rx_moved(struct mux *m)
 {
-	if (m->rx_over < m->conf.session_window / 4) {
-		m->hurry = m->pressed = false;
-	} else if (!m->hurry && m->rx_over > m->conf.session_window / 2) {
+	uint32_t eighth = m->conf.session_window / 8;
+
+	if (m->rx_over < 2 * (uint64_t)eighth)
+		m->pressed = false;
+	if (m->rx_over < eighth / 2) {
+		m->hurry = false;
+	} else if (!m->hurry && m->rx_over > eighth) {
 		m->hurry = m->flush_credit = true;
 		mux_wake(m);
 	}
@@ -190,7 +199,7 @@ rtt_us(const struct mux *m)
 }
 
 /* n bytes were consumed since CREDIT was given last. A reader for whom always bytes were left is not
- * waiting for the window. Else half a window within two round trips means that the window may be what
+ * waiting for the window: with three eighths left each round trip uses an eighth. Else half a window within two round trips means that the window may be what
  * limits; within thirty-two, that a quarter of it is plenty. */
 static void
 learn(struct mux_stream *st, uint64_t n)
@@ -200,14 +209,13 @@ learn(struct mux_stream *st, uint64_t n)
 	double rtt = (double)rtt_us(m), took = (double)MAX(m->now.ns - st->rx_at.ns, 1) / 1000;
 	double need = (double)n * rtt / took; /* bytes for each round trip */
 
-	if (st->rx_low > st->rx_window / 2)
+	if (st->rx_low >= st->rx_window / 8 * 3)
 		shrink(st, MIN(start, WINDOW_MIN));
 	else if (st->rx_low < st->rx_window / 4 && need * 4 >= st->rx_window)
 		grow(st);
 	else if (rtt > 0 && need * 64 < st->rx_window)
 		shrink(st, start);
-	if (m->hurry)
-		st->rx_window = MIN(st->rx_window, cap);
+	st->rx_window = MIN(st->rx_window, cap);
 }
 
 bool
@@ -263,6 +271,13 @@ step_of(const struct mux_stream *st)
 	return st->rx_window < cap_of(st) ? half : MAX(st->rx_window / FINE, MIN(half, STEP_MIN));
 }
 
+/* All streams together keep no more to themselves than such a part of the session's window. */
+static uint32_t
+hurry_step(const struct mux *m)
+{
+	return MAX(m->conf.session_window / FINE / (uint32_t)m->n_streams, MUX_FLOOR / 4);
+}
+
 static bool
 is_due(const struct mux_stream *st)
 {
@@ -273,9 +288,7 @@ is_due(const struct mux_stream *st)
 		return false;
 	if (m->pressed)
 		return n >= CRUMB || mux_unread(st) == 0;
-	if (m->hurry && n >= MAX(st->rx_window / FINE, CRUMB))
-		return true;
-	return n >= step_of(st);
+	return n >= (m->hurry ? MIN(step_of(st), hurry_step(m)) : step_of(st));
 }
 
 bool

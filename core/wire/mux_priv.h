@@ -42,9 +42,11 @@ void mux_stream_await_end(struct mux_stream *st);    /* our RESET has left: the 
 /* mux_credit.c */
 void credit_stream_init(struct mux_stream *st);
 void credit_stream_gone(struct mux_stream *st); /* takes it out of the session's sums */
-/* Bytes that may be sent now by credit of the stream, and by credit of the session. */
+/* Bytes that may be sent now: as the stream's credit says, if they fit into its floor, or if it has a
+ * turn at what the session has for all. */
 uint64_t credit_own(const struct mux_stream *st);
-uint64_t credit_shared(const struct mux_stream *st);
+uint64_t credit_floor(const struct mux_stream *st);
+uint64_t credit_shared(const struct mux *m);
 void credit_sent(struct mux_stream *st, uint32_t n);
 /* CREDIT came. Returns NULL, or what is illegal about it. */
 const char *credit_came(struct mux_stream *st, const struct msg_credit *c);

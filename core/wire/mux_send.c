@@ -192,14 +192,17 @@ say_blocked(struct mux_stream *st)
 static void
 park(struct mux_stream *st)
 {
-	struct mux *m = st->m;
-
-	list_push(&m->parked, &st->run);
+	list_push(&st->m->parked, &st->run);
 	st->parked = true;
-	if (!m->blocked_said) {
-		m->blocked_said = true;
-		m->blocked_due = true;
-	}
+}
+
+static void
+say_session_blocked(struct mux *m)
+{
+	if (m->blocked_said || list_empty(&m->parked) || credit_shared(m) > 0)
+		return;
+	m->blocked_said = true;
+	m->blocked_due = true;
 }
 
 static void
@@ -235,12 +238,23 @@ again(struct mux_stream *st, bool more)
 		list_push(&st->m->ready, &st->run);
 }
 
-/* One DATA frame of st, which is in no list; puts it back where it belongs. */
+/* What the session lets st send: its floor always, of the rest something when it is its turn, which is
+ * so if nobody waits. */
+static uint64_t
+share_of(const struct mux_stream *st, bool turn)
+{
+	const struct mux *m = st->m;
+
+	return credit_floor(st) + (turn || list_empty(&m->parked) ? credit_shared(m) : 0);
+}
+
+/* One DATA frame of st, which is in no list; puts it back where it belongs. turn: it has waited for
+ * the session's credit, and is the first. */
 static void
-output_frame(struct mux_stream *st, struct wr *w)
+output_frame(struct mux_stream *st, struct wr *w, bool turn)
 {
 	struct mux *m = st->m;
-	uint64_t own = credit_own(st), shared = credit_shared(st);
+	uint64_t own = credit_own(st), shared = share_of(st, turn);
 	size_t max;
 	ssize_t n;
 
@@ -280,18 +294,18 @@ output_frame(struct mux_stream *st, struct wr *w)
 static void
 output_data(struct mux *m, struct wr *w)
 {
-	struct list *n;
-
 	while (wr_room(w) >= DATA_ROOM_MIN) {
-		n = list_pop(&m->ready);
-		if (n == NULL && !list_empty(&m->parked) &&
-			credit_shared(list_entry(m->parked.next, struct mux_stream, run)) > 0)
+		struct list *n = list_pop(&m->ready);
+		bool turn = n == NULL;
+
+		if (turn && !list_empty(&m->parked) && credit_shared(m) > 0)
 			n = m->parked.next;
 		if (n == NULL)
-			return;
+			break;
 		mux_stream_unpark(list_entry(n, struct mux_stream, run));
-		output_frame(list_entry(n, struct mux_stream, run), w);
+		output_frame(list_entry(n, struct mux_stream, run), w, turn);
 	}
+	say_session_blocked(m);
 }
 
 /* Datagrams go before DATA, and behind it once it has had its share. */
@@ -314,8 +328,7 @@ mux_wants_output(const struct mux *m)
 	if (m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due || m->flush_credit ||
 		!list_empty(&m->due) || !list_empty(&m->ready) || !list_empty(&m->dg.flows))
 		return true;
-	return !list_empty(&m->parked) &&
-		credit_shared(list_entry(m->parked.next, struct mux_stream, run)) > 0;
+	return !list_empty(&m->parked) && credit_shared(m) > 0;
 }
 
 size_t

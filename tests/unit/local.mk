@@ -86,6 +86,7 @@ wire_tests = \
 	%D%/test-mux-datagram \
 	%D%/test-mux-limits \
 	%D%/test-mux-random \
+	%D%/test-mux-sim \
 	%D%/test-state \
 	%D%/test-vectors
 check_PROGRAMS += $(wire_tests)
@@ -105,6 +106,8 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_mux_limits_LDADD = $(unit_libs)
 %C%_test_mux_random_SOURCES = %D%/test-mux-random.c $(pairops_sources)
 %C%_test_mux_random_LDADD = $(unit_libs)
+%C%_test_mux_sim_SOURCES = %D%/test-mux-sim.c %D%/simlink.c %D%/simlink.h $(pair_sources)
+%C%_test_mux_sim_LDADD = $(unit_libs)
 %C%_test_state_LDADD = $(unit_libs)
 %C%_test_vectors_SOURCES = %D%/test-vectors.c $(pair_sources) $(frametext_sources)
 %C%_test_vectors_LDADD = $(unit_libs)

@@ -245,7 +245,7 @@ static void
 test_hurry(void)
 {
 	struct pair p;
-	struct sock *k = begin(&p, 262144);
+	struct sock *k = begin(&p, 1048576);
 	struct seen s;
 
 	for (int i = 0; i < 4; i++) {
@@ -256,17 +256,17 @@ test_hurry(void)
 		is_int(s.n[FRAME_CREDIT], 0, "there is plenty: CREDIT can wait");
 		k = pair_open(&p);
 	}
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 7; i++) {
 		sock_send(k, 65536);
 		end_output(&p.server, 262144);
 		end_deliver(&p.server, SIZE_MAX);
 		k = pair_open(&p);
 	}
 	end_look(&p.agent, &s);
-	is_int(s.n[FRAME_CREDIT], 4, "over half: what was consumed is returned early");
-	sock_consume(p.agent.socks[5], WINDOW / 16 - 1);
+	is_int(s.n[FRAME_CREDIT], 4, "over an eighth of it: what was consumed is returned early");
+	sock_consume(p.agent.socks[5], 1048576 / 16 / 11 - 1);
 	end_look(&p.agent, &s);
-	is_int(s.n[FRAME_CREDIT], 0, "from a sixteenth of the window on");
+	is_int(s.n[FRAME_CREDIT], 0, "of a sixteenth for all streams a stream keeps its part");
 	sock_consume(p.agent.socks[5], 1);
 	end_look(&p.agent, &s);
 	is_int(s.n[FRAME_CREDIT], 1, "that is");
@@ -282,7 +282,7 @@ test_hurry(void)
 	for (size_t i = 0; i < p.agent.n_socks; i++)
 		sock_consume(p.agent.socks[i], UINT64_MAX);
 	end_look(&p.agent, &s);
-	k = p.server.socks[6];
+	k = p.server.socks[11];
 	sock_send(k, 30000);
 	end_output(&p.server, 65536);
 	end_deliver(&p.server, SIZE_MAX);

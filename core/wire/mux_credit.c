@@ -5,8 +5,8 @@
  * doc/decisions/0006). Pure.
  *
  * The sums over all streams (tx_over, rx_over) hold exactly the streams that are not over; only
- * account_tx(), account_rx() and credit_stream_gone() change them. A window is what the peer may be ahead
- * of the far socket. It follows what a stream needs: it is doubled when it is what slows the stream
+ * account_tx(), account_rx() and credit_stream_gone() change them. A window is how far the peer may
+ * be ahead of the far socket. It follows what a stream needs: it is doubled when it is what slows the stream
  * down, and halved, by giving back less than was taken, when the reader leaves half of it unread. */
 
 #include <config.h>
@@ -199,8 +199,9 @@ rtt_us(const struct mux *m)
 }
 
 /* n bytes were consumed since CREDIT was given last. A reader for whom always bytes were left is not
- * waiting for the window: with three eighths left each round trip uses an eighth. Else half a window within two round trips means that the window may be what
- * limits; within thirty-two, that a quarter of it is plenty. */
+ * waiting for the window: with three eighths left each round trip uses an eighth. Else half a window
+ * within two round trips means that the window may be what limits; in more than thirty-two, that
+ * half of it is plenty. */
 static void
 learn(struct mux_stream *st, uint64_t n)
 {

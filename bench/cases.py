@@ -12,9 +12,10 @@ Link = collections.namedtuple("Link", "rtt rate loss", defaults=(0, 0))
 
 # kind: bulk, ask, fresh, beside, idle, long, share, agents or sessions; work: bytes in all, seconds
 # or connections, without --quick and with it; limits: what Adit's configuration says besides;
-# peers: who is measured, if not all; rounds: at most so many.
-Case = collections.namedtuple("Case", "name kind conns size up work quick about link limits peers rounds",
-                              defaults=("", None, {}, None, None))
+# peers: who is measured, if not all; rounds: at most so many; slow: not part of --quick unless named.
+Case = collections.namedtuple(
+    "Case", "name kind conns size up work quick about link limits peers rounds slow",
+    defaults=("", None, {}, None, None, False))
 
 RATE = 500e6                            # of a long link, when it has one
 CROWD = {"streams_per_session": 20000, "opening_per_session": 1000}
@@ -30,19 +31,19 @@ def long_links():
         link = Link(rtt, RATE)
         out.append(Case("long-%d" % rtt, "long", 1, 0, False, 2.0, 1.0,
                         "1 stream, %d ms there and back, 500 Mbit/s" % rtt, link, FAR,
-                        ("direct", "adit", "adit-copy", "ssh")))
+                        ("direct", "adit", "ssh"), 5, rtt in (20, 100)))
     for rtt in (20, 50, 100, 200):
         out.append(Case("long16-%d" % rtt, "long", 16, 0, False, 2.0, 1.0,
                         "16 streams, %d ms there and back, 500 Mbit/s for the session" % rtt,
-                        Link(rtt, RATE), FAR, ("adit", "ssh")))
+                        Link(rtt, RATE), FAR, ("adit", "ssh"), 3, True))
     for rtt in (20, 50, 100, 200):
         out.append(Case("fat-%d" % rtt, "long", 1, 0, False, 2.0, 1.0,
                         "1 stream, %d ms there and back, as fast as it goes" % rtt, Link(rtt),
-                        FARTHEST, ("direct", "adit")))
+                        FARTHEST, ("direct", "adit"), 3, rtt != 50))
     for name, loss, text in (("loss-0.1", 1, "0.1"), ("loss-1", 10, "1")):
-        out.append(Case(name, "long", 1, 0, False, 3.0, 1.0,
+        out.append(Case(name, "long", 1, 0, False, 2.0, 1.0,
                         "1 stream, 50 ms there and back, 500 Mbit/s, %s %% of packets lost" % text,
-                        Link(50, RATE, loss), FAR, ("direct", "adit", "ssh")))
+                        Link(50, RATE, loss), FAR, ("direct", "adit"), 3, True))
     return out
 
 
@@ -71,11 +72,11 @@ CASES = [
          peers=("adit", "adit-copy")),
     *long_links(),
     Case("idle", "idle", 0, 0, None, 10000, 1000, "connections that do nothing", limits=CROWD,
-         rounds=2),
+         rounds=1),
     Case("sessions", "sessions", 0, 0, None, 10000, 500, "agents that do nothing, without a tunnel",
          limits=AGENTS, peers=("adit",), rounds=1),
     Case("tunnels", "sessions", 1, 0, None, 5000, 250, "agents that do nothing, with a tunnel each",
-         limits=AGENTS, peers=("adit",), rounds=1),
+         limits=AGENTS, peers=("adit",), rounds=1, slow=True),
 ]
 
 

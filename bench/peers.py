@@ -20,9 +20,9 @@ from middle import RESERVE, Failed
 PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # tools: programs that must be installed; per: what it keeps for each connection, when that is a
-# process or a thread of its own and thousands of them are not tried; rounds: at most so many, as no goal
-# looks at it.
-Peer = collections.namedtuple("Peer", "name tools start about per rounds", defaults=("", None))
+# process or a thread of its own and thousands of them are not tried; rest: no goal looks at it, fewer
+# rounds will do.
+Peer = collections.namedtuple("Peer", "name tools start about per rest", defaults=("", False))
 
 
 def tool(name):
@@ -246,13 +246,13 @@ PEERS = [
     Peer("haproxy-splice", ("haproxy",), haproxy(SPLICE), "two haproxys, the kernel moves the bytes"),
     Peer("haproxy-copy", ("haproxy",), haproxy(""), "two haproxys, 16 KiB buffers"),
     Peer("haproxy-tls", ("haproxy", "openssl"), haproxy("", tls=True),
-         "two haproxys with TLS between", rounds=3),
+         "two haproxys with TLS between", rest=True),
     Peer("nginx", ("nginx",), nginx, "two nginxs, stream module, 16 KiB buffers",
-         rounds=3),
-    Peer("socat", ("socat",), socat, "two socats, 64 KiB buffers", "process", 3),
+         rest=True),
+    Peer("socat", ("socat",), socat, "two socats, 64 KiB buffers", "process", True),
     Peer("ssh", ("ssh", "sshd", "ssh-keygen"), ssh, "ssh -R, aes128-gcm@openssh.com"),
     Peer("stunnel", ("stunnel", "openssl"), stunnel, "two stunnels, TLS_AES_128_GCM_SHA256",
-         "thread", 3),
+         "thread", True),
 ]
 
 

@@ -26,6 +26,8 @@ def programs(m):
 class Perf:
     """with profiler.around(m): work; then lines()"""
 
+    ABOUT = "By perf, of the time of aditd and adit while they work, the kernel's for them included."
+
     def __init__(self, _build):
         if not shutil.which("perf"):
             raise Failed("perf is not installed (linux-perf)")
@@ -76,12 +78,14 @@ class Recording:
                 place = "kernel" if where == "k" else os.path.basename(dso)
                 out.append((float(share) / 100, name, place))
                 whole[place] = whole.get(place, 0) + float(share) / 100
-        return out[:TOP] + [(share, "all of", place) for place, share in
+        return out[:TOP] + [(share, "(all)", place) for place, share in
                             sorted(whole.items(), key=lambda item: -item[1]) if share > 0.01]
 
 
 class Callgrind:
     """The same; valgrind stands in for the program, and counts from the start of the work."""
+
+    ABOUT = "By callgrind, of the instructions of aditd and adit themselves; the kernel's are not seen."
 
     def __init__(self, build):
         self.build = build
@@ -135,7 +139,7 @@ KINDS = {"perf": Perf, "callgrind": Callgrind}
 
 def text(profiler, cases):
     """The costliest functions of each case."""
-    out = []
+    out = ["", profiler.ABOUT]
     for case in cases:
         lines = profiler.lines(case.name)
         if lines:

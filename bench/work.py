@@ -11,8 +11,9 @@ import machine
 from cases import GIB, arguments
 from middle import RESERVE, Failed, Lines, Middle
 
-PING = 10.0                             # seconds: Adit's ping_interval; less with --scale below 1
-STREAMS = 5.0                           # seconds that idle connections are looked at
+PING = 10.0                             # seconds: Adit's ping_interval, and with --quick
+QUICK_PING = 3.0
+STREAMS = 2.0                           # seconds that idle connections are looked at
 AT_ONCE = 4                             # programs that hold sessions
 
 
@@ -26,7 +27,7 @@ def amount_of(bench, case, peer):
 
 
 def ping_of(bench):
-    return max(1.0, min(PING, PING * bench.scale))
+    return max(1.0, (QUICK_PING if bench.quick else PING) * min(1.0, bench.scale))
 
 
 def measure(bench, peer, case):
@@ -49,7 +50,7 @@ def measure(bench, peer, case):
         empty = m.resident()
         client = ask(stack, m, port, arguments(case, amount))
         if case.kind == "idle":
-            return idle(m, empty, amount, min(STREAMS, STREAMS * bench.scale))
+            return idle(m, empty, amount, STREAMS * min(1.0, bench.scale))
         with bench.profiler.around(m) if bench.profiler else contextlib.nullcontext():
             before = m.cpu()
             client.go()

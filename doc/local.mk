@@ -1,6 +1,16 @@
 # Documents that are installed: dist_doc_DATA += %D%/name.md
 dist_doc_DATA += %D%/performance.md %D%/protocol.md %D%/threads.md
 
+# The plots of performance.md, drawn by bench/run --page.
+performancedir = $(docdir)/performance
+dist_performance_DATA = \
+	%D%/performance/bulk-cpu.svg \
+	%D%/performance/bulk.svg \
+	%D%/performance/latency.svg \
+	%D%/performance/long.svg \
+	%D%/performance/small-cpu.svg \
+	%D%/performance/small.svg
+
 # Why some things are as they are.
 decisiondir = $(docdir)/decisions
 dist_decision_DATA = \

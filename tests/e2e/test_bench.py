@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import xml.dom.minidom
 
 import pytest
 
@@ -65,6 +67,35 @@ def test_shares_long_links_and_sessions(tmp_path):
     assert got["sessions"]["adit"]["conns"] == 5 and got["sessions"]["adit"]["each"] > 0
     assert got["tunnels"]["adit"]["conns"] == 2
     assert "sessions: bytes for each session, aditd" in text
+
+
+def test_plots_and_page(tmp_path):
+    """Bars and points for what was measured, lines with what an older run had; the page keeps the rest."""
+    sys.dont_write_bytecode = True
+    page = tmp_path / "page.md"
+    shutil.copy(os.path.join(SOURCE, "doc", "performance.md"), page)
+    before = page.read_text()
+    bench(tmp_path, "adit:bulk1-down", "direct:bulk1-down", "adit:ask64x1")
+    out = tmp_path / "out.json"
+    data = json.loads(out.read_text())
+    assert {f.name for f in (tmp_path / "out").iterdir()} == {
+        n + ".svg" for n in ("bulk", "bulk-cpu", "small", "small-cpu", "latency")}
+    for rtt in (20, 200):
+        data["medians"]["long-%d" % rtt] = {"adit": {"rate": 0.05}, "direct": {"rate": 0.06}}
+    data["report"] += "and <angles> & more\n"
+    out.write_text(json.dumps(data))
+    run = [os.path.join(SOURCE, "bench", "run"), "--plots", str(out), "--page"]
+    subprocess.run(run + [str(page)], check=True, capture_output=True, timeout=60 * SLOW)
+    after = page.read_text()
+    assert after[:after.index("<!--")] == before[:before.index("<!--")]
+    assert after[after.rindex("<!--"):] == before[before.rindex("<!--"):]
+    assert "    and <angles> & more\n" in after and "](page/long.svg)" in after
+    for name in os.listdir(tmp_path / "page"):
+        svg = xml.dom.minidom.parse(str(tmp_path / "page" / name))
+        assert any("adit" in "".join(c.data for c in t.childNodes)
+                   for t in svg.getElementsByTagName("text")), name
+    done = subprocess.run(run + [str(out)], check=False, capture_output=True, text=True)
+    assert done.returncode == 2 and "out.json" in done.stderr
 
 
 FRAMES = os.path.join(BUILD, "bench", "adit-frames")

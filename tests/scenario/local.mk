@@ -26,6 +26,7 @@ scenarios = \
 	%D%/login-challenge.scn \
 	%D%/login-impatient.scn \
 	%D%/login-late.scn \
+	%D%/login-left.scn \
 	%D%/login-not-adit.scn \
 	%D%/login-refused-agent.scn \
 	%D%/login-refused.scn \

@@ -33,13 +33,13 @@ jobs=$(nproc 2>/dev/null || echo 2)
 passed=0 failed=0 skipped=0
 
 # What runs a second time, with 4 workers: there sessions, ports and accounts cross threads.
-workers_tests=(tests/e2e/test_{peer_agent,peer_server,clients,faults,reload,integrity,stall}.py)
+workers_tests=(tests/e2e/test_{peer_agent,peer_server,clients,faults,reload,integrity,stall,udp}.py)
 
 build_packages="autoconf automake libtool make gcc g++ libc6-dev pkg-config xz-utils
 	libev-dev libgnutls28-dev libconfig-dev libltdl-dev"
 test_packages="python3 python3-pytest mandoc procps iproute2 binutils ca-certificates
 	curl openssl openssh-client openssh-server postgresql redis-server iperf3
-	netcat-openbsd socat shellcheck valgrind"
+	netcat-openbsd socat shellcheck valgrind bind9-dnsutils dnsmasq-base"
 full_packages="clang-14 libclang-rt-14-dev"
 
 say() {

@@ -5,4 +5,5 @@ dist_confsample_DATA = \
 	%D%/aditd.conf.sample \
 	%D%/auth-token.conf \
 	%D%/route-port.conf \
+	%D%/route-udp.conf \
 	%D%/transport-tcp.conf

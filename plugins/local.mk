@@ -7,9 +7,13 @@
 #   %C%_kind_name_la_LDFLAGS = $(plugin_ldflags)
 #   %C%_kind_name_la_LIBADD = $(plugin_libadd)
 
+# Shared by several plugins, each of which links its own copy.
+port_range_sources = %D%/common/port-range.c %D%/common/port-range.h
+
 include %D%/example/local.mk
 include %D%/auth-token/local.mk
 include %D%/route-port/local.mk
+include %D%/route-udp/local.mk
 include %D%/transport-tcp/local.mk
 
 # Plugins are linked again when they are installed, against the installed libadit.

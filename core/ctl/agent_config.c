@@ -292,8 +292,8 @@ take_tunnels(struct load *l)
 		tunnels_free(c->tunnels, c->n_tunnels);
 		c->tunnels = NULL;
 		c->n_tunnels = 0;
-		return tunnels_one(l->req->target, l->req->port, l->req->tunnel, &c->tunnels,
-			&c->n_tunnels, l->e);
+		return tunnels_one(l->req->udp, l->req->target, l->req->port, l->req->tunnel,
+			&c->tunnels, &c->n_tunnels, l->e);
 	}
 	if (c->n_tunnels == 0)
 		return fail_missing(l,

@@ -16,6 +16,7 @@
 const char agent_options_usage[] =
 	"adit publishes services of this host through an aditd server:\n"
 	"  adit tcp 22 --port 10022      one service, here port 22, at public port 10022\n"
+	"  adit udp 53                   the same for UDP\n"
 	"  adit run                      the tunnels of the configuration file\n"
 	"  adit --help                   all commands and options; also: man adit\n"
 	"A server and its agent's configuration are made by: aditd init DIR\n";
@@ -26,6 +27,8 @@ const char agent_options_help[] =
 	"usage: adit tcp TARGET [--port N] [--name NAME] [options]\n"
 	"                                publish one service: \"22\" is this host's port 22,\n"
 	"                                \"db:5432\" another host's\n"
+	"       adit udp TARGET [--port N] [--name NAME] [options]\n"
+	"                                the same for a service that speaks UDP\n"
 	"       adit run [-c FILE] [options]\n"
 	"                                publish the tunnels of the configuration file\n"
 	"       adit run --local HOST:PORT [--port N] [--name NAME] [options]\n"
@@ -196,13 +199,17 @@ take_option(int opt, struct agent_options *o, struct err *e)
 }
 
 static int
-take_tcp(int argc, char **argv, struct agent_options *o, struct err *e)
+take_one(int argc, char **argv, struct agent_options *o, struct err *e)
 {
+	bool udp = strcmp(argv[0], "udp") == 0;
+
 	if (o->request.target != NULL)
-		return err_set(e, "--local belongs to run; adit tcp takes TARGET");
+		return err_set(e, "--local belongs to run; adit %s takes TARGET", argv[0]);
 	if (argc != 2)
-		return err_set(e, "tcp needs one target: adit tcp 22, or adit tcp HOST:PORT");
+		return err_set(e, "%s needs one target: adit %s %s, or adit %s HOST:PORT", argv[0],
+			argv[0], udp ? "53" : "22", argv[0]);
 	o->request.target = argv[1];
+	o->request.udp = udp;
 	return 0;
 }
 
@@ -223,23 +230,23 @@ take_run(int argc, char **argv, struct agent_options *o, struct err *e)
 static int
 take_command(int argc, char **argv, struct agent_options *o, struct err *e)
 {
-	static const char *const commands[] = {"tcp", "run", NULL};
+	static const char *const commands[] = {"tcp", "udp", "run", NULL};
 	const char *near;
 
 	if (argc == 0 && o->action == AGENT_CHECK)
-		return err_set(e, "a command is missing: tcp or run");
+		return err_set(e, "a command is missing: tcp, udp or run");
 	if (argc == 0) {
 		o->action = AGENT_USAGE;
 		return 0;
 	}
-	if (strcmp(argv[0], "tcp") == 0)
-		return take_tcp(argc, argv, o, e);
+	if (strcmp(argv[0], "tcp") == 0 || strcmp(argv[0], "udp") == 0)
+		return take_one(argc, argv, o, e);
 	if (strcmp(argv[0], "run") == 0)
 		return take_run(argc, argv, o, e);
 	near = units_nearest(argv[0], commands);
 	if (near != NULL)
 		return err_set(e, "no command '%s'; did you mean '%s'?", argv[0], near);
-	return err_set(e, "no command '%s'; there are tcp and run", argv[0]);
+	return err_set(e, "no command '%s'; there are tcp, udp and run", argv[0]);
 }
 
 /* What getopt_long() did not like; word is where it stopped. */

@@ -295,6 +295,26 @@ say_link(struct report *r, const struct agent_totals *t)
 			report_us(t->rtt_min_us, least, sizeof(least)));
 }
 
+/* What the links' queues and the targets have dropped is said by its reason. */
+static void
+say_flows(struct report *r, const struct agent_totals *t)
+{
+	uint64_t dropped = t->datagrams_unsent + t->datagrams_full + t->datagrams_late;
+
+	if (t->flows == 0)
+		return;
+	say(r, "  %-18s %" PRIu64 " (%" PRIu64 " refused, %" PRIu64 " still open)", "UDP flows",
+		t->flows, t->flows_refused, t->flows_open);
+	say(r, "  %-18s %" PRIu64 " to targets, %" PRIu64 " to clients", "datagrams",
+		t->datagrams_to_target, t->datagrams_to_client);
+	if (dropped > 0)
+		say(r,
+			"  %-18s %" PRIu64 " (%" PRIu64 " not taken by targets, %" PRIu64
+			" over the queue's bounds, %" PRIu64 " too old)",
+			"dropped", dropped, t->datagrams_unsent, t->datagrams_full,
+			t->datagrams_late);
+}
+
 void
 report_summary(struct report *r, const struct agent_totals *t, int64_t uptime_ms)
 {
@@ -310,6 +330,7 @@ report_summary(struct report *r, const struct agent_totals *t, int64_t uptime_ms
 		"streams", t->streams, t->streams_refused, t->streams_reset, t->streams_open);
 	say(r, "  %-18s %s", "to targets", units_size_human(t->to_target_bytes, buf, sizeof(buf)));
 	say(r, "  %-18s %s", "to clients", units_size_human(t->to_client_bytes, buf, sizeof(buf)));
+	say_flows(r, t);
 	say_http(r, t);
 	say_link(r, t);
 }

@@ -40,6 +40,7 @@ struct agent_request {
 	const char *file; /* NULL: the default places, or no file at all */
 	const char *server, *token_file, *agent, *plugin_dir;
 	const char *target; /* one tunnel in place of the file's: "22", "host:port" */
+	bool udp;           /* what it carries; else TCP */
 	const char *port, *tunnel; /* its public port, and its name */
 	int64_t max_attempts, log_requests;
 	bool no_reconnect, allow_plain;

@@ -233,7 +233,7 @@ unknown(const struct source *src, const config_setting_t *s, const struct schema
 	const char *const *others, struct err *e)
 {
 	const char *name[SCHEMA_NAMES_MAX + 1], *near;
-	char known[480];
+	char known[640];
 	size_t n = 0;
 
 	for (const struct schema_key *k = keys; k->name != NULL && n < SCHEMA_NAMES_MAX; k++)

@@ -43,7 +43,8 @@ static const struct schema_key keys[N_KEYS + 1] = {
 };
 
 /* For "did you mean", besides the keys. */
-static const char *const usual_plugins[] = {"transport-tcp", "auth-token", "route-port", NULL};
+static const char *const usual_plugins[] = {"transport-tcp", "auth-token", "route-port",
+	"route-udp", NULL};
 
 /* One configuration while it is read. */
 struct load {

@@ -68,6 +68,13 @@ static const char route_conf[] =
 	"\trange = \"10000-19999\";\n"
 	"};\n";
 
+static const char route_udp_conf[] =
+	"# UDP tunnels are reached by a UDP port of this host; see adit-route-udp(5).\n"
+	"route-udp = {\n"
+	"\tbind = \"%s\";\n"
+	"\trange = \"10000-19999\";\n"
+	"};\n";
+
 static const char adit_conf[] =
 	"# The agent's configuration; see adit.conf(5). Copy this file and the file \"token\" beside\n"
 	"# it to the agent's host as ~/.config/adit/adit.conf and ~/.config/adit/token (mode 0600).\n"
@@ -249,6 +256,9 @@ write_files(struct made *m, const struct where *w)
 		rc = make_filled(m, "conf.d/50-route-port.conf", route_conf,
 			w->loopback ? "127.0.0.1" : "0.0.0.0");
 	if (rc == 0)
+		rc = make_filled(m, "conf.d/50-route-udp.conf", route_udp_conf,
+			w->loopback ? "127.0.0.1" : "0.0.0.0");
+	if (rc == 0)
 		rc = make_file(m, "tokens", 0600, "");
 	if (rc == 0)
 		rc = make_filled(m, "adit.conf", adit_conf, w->dial, w->loopback ? "" : agent_plain);
@@ -286,7 +296,7 @@ say_next(const struct server_init *in, const struct where *w, FILE *out)
 	fprintf(out, "1. Start the server:     aditd -c %s/aditd.conf\n", d);
 	fprintf(out, "2. Take to the agent:    %s/adit.conf and %s/token (a secret)\n", d, d);
 	fprintf(out, "3. Publish a service:    adit tcp 22 --port 10022 -c %s/adit.conf\n", d);
-	fprintf(out, "Public ports open on %s; 'bind' in %s/conf.d/50-route-port.conf says where.\n",
+	fprintf(out, "Public ports open on %s; 'bind' in %s/conf.d/50-route-*.conf says where.\n",
 		w->loopback ? "127.0.0.1 only" : "all addresses of this host", d);
 	fprintf(out, "Agents connect to %s; further tokens: aditd issue -c %s/aditd.conf "
 		     "--account NAME\n", w->listen, d);

@@ -267,6 +267,11 @@ say_totals(const struct run *r)
 		units_count(t.streams, "stream", streams, sizeof(streams)),
 		units_size_human(t.rx_bytes, rx, sizeof(rx)),
 		units_size_human(t.tx_bytes, tx, sizeof(tx)));
+	if (t.flows > 0)
+		log_info("UDP: %s, %" PRIu64 " datagrams from clients, %" PRIu64
+			 " to clients, %" PRIu64 " dropped",
+			units_count(t.flows, "flow", links, sizeof(links)), t.datagrams_in,
+			t.datagrams_out, t.datagrams_dropped);
 	if (t.slow_turns > 0)
 		log_warn("%s, the longest took %" PRIu64 " ms",
 			units_count(t.slow_turns, "slow turn", links, sizeof(links)),

@@ -23,15 +23,19 @@
 /* One group of the list as it stands in the file. */
 struct entry {
 	const char *name, *target, *route;
+	int protocol; /* index in protocol_words, or -1: what the route is for */
 	int64_t port;
 };
 
-enum { KEY_NAME, KEY_TARGET, KEY_ROUTE, KEY_PORT, N_KEYS };
+enum { KEY_NAME, KEY_TARGET, KEY_ROUTE, KEY_PROTOCOL, KEY_PORT, N_KEYS };
+
+static const char *const protocol_words[] = {"tcp", "udp", NULL};
 
 static const struct schema_key keys[N_KEYS + 1] = {
 	{"name", SCHEMA_STRING, offsetof(struct entry, name), 0, 0, NULL},
 	{"target", SCHEMA_STRING, offsetof(struct entry, target), 0, 0, NULL},
 	{"route", SCHEMA_STRING, offsetof(struct entry, route), 0, 0, NULL},
+	{"protocol", SCHEMA_WORD, offsetof(struct entry, protocol), 0, 0, protocol_words},
 	{"port", SCHEMA_INT, offsetof(struct entry, port), 1, UINT16_MAX, NULL},
 	{NULL, SCHEMA_INT, 0, 0, 0, NULL},
 };
@@ -70,11 +74,13 @@ set_port(struct tunnel_conf *t, int64_t port)
 static void
 tunnel_init(struct tunnel_conf *t, const struct entry *en, const char *host, uint16_t port)
 {
+	bool udp = en->protocol >= 0 ? en->protocol == 1 : strcmp(en->route, "udp") == 0;
 	bool bare = strcmp(host, "127.0.0.1") == 0 && strchr(en->target, ':') == NULL;
 
 	*t = (struct tunnel_conf){
 		.name = xstrdup(en->name),
 		.route = xstrdup(en->route),
+		.datagram = udp,
 		.target = bare ? xasprintf("%s:%u", host, port) : xstrdup(en->target),
 		.host = xstrdup(host),
 		.port = port,
@@ -135,7 +141,7 @@ read_tunnel(const struct source *src, const config_setting_t *group, struct tunn
 	size_t n, struct err *e)
 {
 	struct place place[N_KEYS] = {{.file = NULL}};
-	struct entry en = {.route = "port"};
+	struct entry en = {.route = "port", .protocol = -1};
 	char host[HOST_MAX + 1];
 	uint16_t port;
 
@@ -193,13 +199,13 @@ name_reduce(const char *s, const char *fallback)
 
 /* "tcp-22" for a port of this host, "db-5432" for another's. */
 static char *
-default_name(const char *host, uint16_t port)
+default_name(const char *protocol, const char *host, uint16_t port)
 {
 	bool here = strcmp(host, "127.0.0.1") == 0 || strcmp(host, "localhost") == 0 ||
 		    strcmp(host, "::1") == 0;
-	char *text = xasprintf("%.50s-%u", here ? "tcp" : host, port), *name;
+	char *text = xasprintf("%.50s-%u", here ? protocol : host, port), *name;
 
-	name = name_reduce(text, "tcp");
+	name = name_reduce(text, protocol);
 	free(text);
 	return name;
 }
@@ -220,10 +226,11 @@ port_parse(const char *s, int64_t *port_r)
 }
 
 int
-tunnels_one(const char *target, const char *port, const char *name,
+tunnels_one(bool udp, const char *target, const char *port, const char *name,
 	struct tunnel_conf **tunnels_r, size_t *n_r, struct err *e)
 {
-	struct entry en = {.target = target, .route = "port", .name = name};
+	struct entry en = {.target = target, .route = udp ? "udp" : "port", .name = name,
+		.protocol = udp};
 	char host[HOST_MAX + 1], *own_name = NULL;
 	uint16_t target_port;
 
@@ -235,7 +242,7 @@ tunnels_one(const char *target, const char *port, const char *name,
 		return err_set(e, "--name: expected 1 to %d of A-Z a-z 0-9 . _ -, found \"%.80s\"",
 			NAME_MAX_LEN, name);
 	if (name == NULL)
-		en.name = own_name = default_name(host, target_port);
+		en.name = own_name = default_name(udp ? "udp" : "tcp", host, target_port);
 	*tunnels_r = xcalloc(1, sizeof(**tunnels_r));
 	tunnel_init(*tunnels_r, &en, host, target_port);
 	*n_r = 1;

@@ -17,7 +17,7 @@ int tunnels_read(const struct source *src, const config_setting_t *list,
 	struct tunnel_conf **tunnels_r, size_t *n_r, struct err *e);
 
 /* One tunnel: target "22" or "host:port"; port and name may be NULL. */
-int tunnels_one(const char *target, const char *port, const char *name,
+int tunnels_one(bool udp, const char *target, const char *port, const char *name,
 	struct tunnel_conf **tunnels_r, size_t *n_r, struct err *e);
 
 void tunnels_free(struct tunnel_conf *tunnels, size_t n);

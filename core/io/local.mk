@@ -1,6 +1,7 @@
 # Workers and connections: the only folder that includes ev.h.
 core_sources += \
 	%D%/conn.c %D%/conn.h \
+	%D%/dgram.c %D%/dgram.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/mbox.c %D%/mbox.h \
 	%D%/offload.c %D%/offload.h \

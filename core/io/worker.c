@@ -272,6 +272,8 @@ worker_close(struct worker *w)
 	while ((n = list_pop(&w->chunks)) != NULL)
 		free(list_entry(n, struct chunk, node));
 	free(w->scratch);
+	free(w->datagrams);
+	w->datagrams = NULL;
 	w->scratch = NULL;
 	worker_unref(w);
 }

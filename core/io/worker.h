@@ -21,6 +21,7 @@
 
 #define WORKER_MAIN UINT32_MAX /* index of the main thread's worker */
 #define WORKER_SCRATCH (256u * 1024)
+#define WORKER_DATAGRAM (64u * 1024) /* room for one, of a batch */
 
 /* A pooled buffer for link output; chunk_get() and chunk_put() are the owner's. */
 struct chunk {
@@ -36,6 +37,7 @@ struct worker_stats {
 	_Atomic uint64_t turns, slow_turns, max_turn_us;
 	_Atomic uint64_t clients, streams, rx_bytes, tx_bytes; /* public side */
 	_Atomic uint64_t links, sessions;
+	_Atomic uint64_t flows, datagrams_in, datagrams_out, datagrams_dropped; /* public side */
 };
 
 /* Runs once at the end of the turn in which it was asked for. */
@@ -68,6 +70,7 @@ struct worker {
 	const char *what, *slowest; /* what runs now, what took longest in this turn */
 	int64_t slowest_ns;
 	uint8_t *scratch;    /* WORKER_SCRATCH bytes, for reading */
+	uint8_t *datagrams;  /* a batch, made by io/dgram.c; or NULL */
 	struct worker_stats stats;
 	void *app;           /* tunnel's per-worker data */
 };

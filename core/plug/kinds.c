@@ -98,6 +98,8 @@ take_route(const struct adit_plugin *plugin, struct plugin_ops *ops_r, struct er
 		return rc;
 	if (!word_valid(r->route))
 		return err_set(e, "has no route name of small letters, digits and -");
+	if (r->protocol > ADIT_PROTOCOL_UDP)
+		return err_set(e, "has a route protocol that is not known: %u", r->protocol);
 	if (r->claim == NULL)
 		return err_set(e, "has no claim()");
 	return 0;

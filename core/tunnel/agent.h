@@ -39,6 +39,11 @@ struct agent_event {
 struct agent_totals {
 	uint64_t connects, disconnects;
 	uint64_t streams, streams_refused, streams_reset, streams_open;
+	uint64_t flows, flows_refused, flows_open; /* UDP */
+	/* Of flows that are over. Not sent on: not taken by target or socket; the link's queue was
+	 * full; waited too long for the link. */
+	uint64_t datagrams_to_target, datagrams_to_client;
+	uint64_t datagrams_unsent, datagrams_full, datagrams_late;
 	uint64_t to_target_bytes, to_client_bytes;
 	uint64_t dials;
 	int64_t dial_min_us, dial_max_us, dial_sum_us;

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* What the files of the agent share: agent.c (the whole, main thread), agent_link.c (connecting and
- * coming back), agent_session.c (one login and its streams), target.c (dialling). All but agent.c
- * run on the agent's one worker. */
+ * coming back), agent_session.c (one login and its streams), target.c (dialling), udp_target.c (flows).
+ * All but agent.c run on the agent's one worker. */
 
 #ifndef ADIT_TUNNEL_AGENT_PRIV_H
 #define ADIT_TUNNEL_AGENT_PRIV_H
@@ -96,5 +96,12 @@ struct agent_session *agent_session_open(struct agent_worker *aw, int fd);
 /* ---- target.c -------------------------------------------------------------------------------------*/
 /* Connects a new stream to the tunnel's target and answers OPEN. */
 void target_dial(struct agent_session *as, struct mux_stream *ms, const struct tunnel_conf *tunnel);
+
+/* ---- udp_target.c ----------------------------------------------------------------------------------*/
+/* The same for a stream of datagrams; and its upcalls. */
+void udp_target_open(struct agent_session *as, struct mux_stream *ms,
+	const struct tunnel_conf *tunnel);
+void udp_target_datagram(struct mux *m, struct mux_stream *ms, const uint8_t *p, size_t n);
+void udp_target_end(struct mux_stream *ms);
 
 #endif

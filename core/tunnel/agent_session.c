@@ -44,7 +44,8 @@ tunnel_of(const struct agent_session *as, uint32_t id)
 static void
 add_had(struct msg_bind *b, uint16_t port, char *buf, size_t cap)
 {
-	if (port == 0 || b->n_params > 0 || strcmp(b->route.p, "port") != 0)
+	if (port == 0 || b->n_params > 0 ||
+		(strcmp(b->route.p, "port") != 0 && strcmp(b->route.p, "udp") != 0))
 		return;
 	snprintf(buf, cap, "%u", port);
 	b->param[0].key = text_of("had");
@@ -61,7 +62,7 @@ send_binds(struct agent_session *as)
 	for (size_t i = 0; i < conf->n_tunnels; i++) {
 		const struct tunnel_conf *t = &conf->tunnels[i];
 		struct msg_bind b = {.tunnel = (uint32_t)i + 1, .route = text_of(t->route),
-			.name = text_of(t->name)};
+			.name = text_of(t->name), .datagram = t->datagram};
 
 		for (size_t k = 0; k < t->n_params && k < MSG_PARAMS_MAX; k++) {
 			b.param[k].key = text_of(t->param_key[k]);
@@ -254,18 +255,32 @@ on_open(struct mux *m, struct mux_stream *ms, const struct msg_open *open)
 	struct agent_session *as = agent_session_of(m);
 	const struct tunnel_conf *t = tunnel_of(as, open->tunnel);
 
-	if (tunnel_state(as, open->tunnel) != TUNNEL_UP || open->datagram)
+	if (tunnel_state(as, open->tunnel) != TUNNEL_UP || open->datagram != t->datagram)
 		mux_open_fail(ms, CODE_NO_SUCH_TUNNEL, code_text(CODE_NO_SUCH_TUNNEL));
 	else if (m->n_opening > (size_t)as->base.limits->opening_per_session)
 		mux_open_fail(ms, CODE_LIMIT, "the agent dials as much as it may already");
+	else if (t->datagram)
+		udp_target_open(as, ms, t);
 	else
 		target_dial(as, ms, t);
 }
 
 static void
+on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struct text text)
+{
+	if (ms->flow != NULL)
+		udp_target_end(ms);
+	else
+		session_on_reset(m, ms, code, text);
+}
+
+static void
 on_gone(struct mux *m, struct mux_stream *ms)
 {
-	session_on_gone(m, ms);
+	if (ms->flow != NULL)
+		udp_target_end(ms);
+	else
+		session_on_gone(m, ms);
 	leave_if_useless(agent_session_of(m));
 }
 
@@ -338,7 +353,8 @@ static const struct mux_ops agent_mux_ops = {
 	.open = on_open,
 	.data = session_on_data,
 	.fin = session_on_fin,
-	.reset = session_on_reset,
+	.datagram = udp_target_datagram,
+	.reset = on_reset,
 	.gone = on_gone,
 	.pull = session_on_pull,
 	.goaway = on_goaway,

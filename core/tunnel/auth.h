@@ -147,6 +147,7 @@ struct adit_claim {
 	const char *tunnel;
 	const char *const *param_key, *const *param_value;
 	size_t n_params;
+	bool datagram;     /* the route is for UDP */
 	uint16_t reserved; /* port that this tunnel had before, or 0 */
 	struct addr listen; /* the candidate */
 	bool asked;         /* it is what the agent asked for */

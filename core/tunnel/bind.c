@@ -68,27 +68,29 @@ refuse(struct server_session *ss, uint32_t tunnel, const char *name, uint16_t co
 
 /* The claim is the session's; makes the tunnel and says so. */
 static void
-bound(struct server_session *ss, uint32_t id, const char *name, uint64_t claim, const struct addr *a)
+bound(struct server_session *ss, uint32_t id, const struct adit_claim *c, uint64_t claim)
 {
 	struct tunnel *t = xcalloc(1, sizeof(*t));
 	char text[ADDR_TEXT_MAX], url[ADDR_TEXT_MAX + 8];
 
 	t->id = id;
 	t->claim = claim;
-	snprintf(t->name, sizeof(t->name), "%s", name);
+	snprintf(t->name, sizeof(t->name), "%s", c->tunnel);
 	idmap_put(&ss->tunnels, id, t);
-	snprintf(url, sizeof(url), "tcp://%s", addr_text(a, text, sizeof(text)));
-	log_info("%s tunnel=%s bound to %s", server_session_name(ss), name, url);
+	snprintf(url, sizeof(url), "%s://%s", c->datagram ? "udp" : "tcp",
+		addr_text(&c->listen, text, sizeof(text)));
+	log_info("%s tunnel=%s bound to %s", server_session_name(ss), c->tunnel, url);
 	mux_send_bind_ok(&ss->base.mux, id, url);
 }
 
 /* Opens the front of a new claim; who takes the agent over meanwhile may give the claim up. */
 static int
-open_front(struct server_session *ss, uint64_t claim, const struct addr *a)
+open_front(struct server_session *ss, uint64_t claim, const struct adit_claim *c)
 {
 	struct registry *r = ss->sw->srv->registry;
 	uint32_t front;
-	int rc = front_open(ss->sw, claim, a);
+	int rc = c->datagram ? udp_front_open(ss->sw, claim, c->tunnel, &c->listen)
+			     : front_open(ss->sw, claim, &c->listen);
 
 	if (rc < 0) {
 		registry_unclaim(r, ss->reg_id, claim, &front);
@@ -100,23 +102,40 @@ open_front(struct server_session *ss, uint64_t claim, const struct addr *a)
 	return -ESHUTDOWN;
 }
 
+/* A UDP front must be where its session is. */
+static void
+fetch_front(struct server_session *ss, uint64_t claim)
+{
+	struct server *srv = ss->sw->srv;
+	uint32_t worker = registry_front(srv->registry, claim);
+
+	if (worker != REGISTRY_NO_WORKER && worker != ss->sw->w->index)
+		(void)post_follow(srv->workers[worker], claim); /* fails only at the end */
+}
+
 /* One candidate. 0: it is ours; -EADDRINUSE: try the next; other negative errno: it cannot be had. */
 static int
 try_candidate(struct server_session *ss, uint32_t id, const struct adit_claim *c, uint64_t *claim_r)
 {
 	const struct addr *a = &c->listen;
-	char text[ADDR_TEXT_MAX];
+	char text[ADDR_TEXT_MAX], address[ADDR_TEXT_MAX + 4];
 	struct claim_ask ask = {
 		.tunnel = c->tunnel,
 		.tunnel_id = id,
-		.address = addr_text(a, text, sizeof(text)),
+		.address = address,
+		.datagram = c->datagram,
 		.port = addr_port(a),
 		.asked = c->asked,
 		.max = (size_t)ss->sw->conf->conf->limits.tunnels_per_account,
 	};
 
+	/* UDP has ports of its own. */
+	snprintf(address, sizeof(address), "%s%s", c->datagram ? "udp/" : "",
+		addr_text(a, text, sizeof(text)));
 	switch (registry_claim(ss->sw->srv->registry, ss->reg_id, &ask, claim_r)) {
 	case CLAIM_MOVED:
+		if (c->datagram)
+			fetch_front(ss, *claim_r);
 		return 0;
 	case CLAIM_TAKEN:
 		return -EADDRINUSE;
@@ -127,7 +146,7 @@ try_candidate(struct server_session *ss, uint32_t id, const struct adit_claim *c
 	case CLAIM_NEW:
 		break;
 	}
-	return open_front(ss, *claim_r, a);
+	return open_front(ss, *claim_r, c);
 }
 
 static void
@@ -135,13 +154,14 @@ claim_address(struct server_session *ss, const struct module *m, uint32_t id,
 	const struct asked *a, size_t n_params)
 {
 	struct adit_claim c = {.id = &ss->id, .tunnel = a->name, .param_key = a->key,
-		.param_value = a->value, .n_params = n_params};
+		.param_value = a->value, .n_params = n_params,
+		.datagram = m->route.protocol == ADIT_PROTOCOL_UDP};
 	void *worker = module_worker(m, ss->base.w->index);
 	char text[256], where[ADDR_TEXT_MAX];
 	uint64_t claim;
 	int rc;
 
-	c.reserved = registry_port(ss->sw->srv->registry, ss->reg_id, a->name);
+	c.reserved = registry_port(ss->sw->srv->registry, ss->reg_id, a->name, c.datagram);
 	for (uint32_t attempt = 0; attempt < CANDIDATES_MAX; attempt++) {
 		memset(&c.listen, 0, sizeof(c.listen));
 		c.asked = false;
@@ -154,7 +174,7 @@ claim_address(struct server_session *ss, const struct module *m, uint32_t id,
 			break;
 		rc = try_candidate(ss, id, &c, &claim);
 		if (rc == 0) {
-			bound(ss, id, a->name, claim, &c.listen);
+			bound(ss, id, &c, claim);
 			return;
 		}
 		if (rc == -EDQUOT) {
@@ -207,6 +227,10 @@ server_on_bind(struct mux *m, const struct msg_bind *b)
 		refuse(ss, b->tunnel, a.name, CODE_IN_USE, "the agent has a tunnel of this name");
 	else if (route == NULL)
 		refuse(ss, b->tunnel, a.name, CODE_NO_SUCH_ROUTE, code_text(CODE_NO_SUCH_ROUTE));
+	else if (b->datagram != (route->route.protocol == ADIT_PROTOCOL_UDP))
+		refuse(ss, b->tunnel, a.name, CODE_BAD_REQUEST,
+			b->datagram ? "this route is for TCP, and the tunnel is for UDP"
+				    : "this route is for UDP, and the tunnel is for TCP");
 	else
 		claim_address(ss, route, b->tunnel, &a, b->n_params);
 }

@@ -61,6 +61,7 @@ struct server_conf {
 struct tunnel_conf {
 	char *name;  /* unique in the file */
 	char *route; /* "port" */
+	bool datagram; /* clients and target speak UDP */
 	char **param_key, **param_value;
 	size_t n_params;
 	char *target;   /* as written, for people */

@@ -77,8 +77,10 @@ front_close(struct server_worker *sw, uint64_t claim)
 {
 	struct front *f = idmap_del(&sw->fronts, claim);
 
-	if (f == NULL)
+	if (f == NULL) {
+		udp_front_close(sw, claim);
 		return;
+	}
 	listener_close(&f->listener);
 	worker_reap(sw->w, &f->reap);
 }
@@ -91,4 +93,5 @@ fronts_close(struct server_worker *sw)
 
 	while ((f = idmap_next(&sw->fronts, &pos, NULL)) != NULL)
 		front_close(sw, f->claim);
+	udp_fronts_close(sw);
 }

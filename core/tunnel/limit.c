@@ -36,5 +36,11 @@ limits_conflict(const struct limits *l)
 		return "penalty_from must not be above penalty_max";
 	if (l->opening_per_session > l->streams_per_session)
 		return "opening_per_session must not be above streams_per_session";
+	if (l->flow_idle > l->flow_idle_lasting)
+		return "flow_idle must not be above flow_idle_lasting";
+	if (l->flow_queue > l->session_queue)
+		return "flow_queue must not be above session_queue";
+	if (l->session_queue > l->worker_queue)
+		return "session_queue must not be above worker_queue";
 	return NULL;
 }

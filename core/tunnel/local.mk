@@ -6,6 +6,7 @@ core_sources += \
 	%D%/auth.c %D%/auth.h \
 	%D%/bind.c \
 	%D%/conf.c %D%/conf.h \
+	%D%/flow.c %D%/flow.h \
 	%D%/front.c \
 	%D%/gate.c %D%/gate.h \
 	%D%/http_watch.c %D%/http_watch.h \
@@ -19,4 +20,6 @@ core_sources += \
 	%D%/server_worker.c \
 	%D%/session.c %D%/session.h \
 	%D%/stream.c %D%/stream.h \
-	%D%/target.c
+	%D%/target.c \
+	%D%/udp_front.c \
+	%D%/udp_target.c

@@ -45,6 +45,7 @@ struct claim {
 	struct session_ref owner;  /* id 0: reserved */
 	uint32_t tunnel_id;
 	uint16_t port;
+	bool datagram;
 	uint32_t front; /* worker of its front */
 	struct mono until; /* while reserved */
 };
@@ -276,7 +277,7 @@ claim_of_tunnel(struct agent_entry *a, const char *tunnel)
 }
 
 uint16_t
-registry_port(struct registry *r, uint64_t session, const char *tunnel)
+registry_port(struct registry *r, uint64_t session, const char *tunnel, bool datagram)
 {
 	struct session_entry *s;
 	struct claim *c = NULL;
@@ -286,7 +287,7 @@ registry_port(struct registry *r, uint64_t session, const char *tunnel)
 	s = idmap_get(&r->sessions, session);
 	if (s != NULL)
 		c = claim_of_tunnel(s->agent, tunnel);
-	port = c != NULL ? c->port : 0;
+	port = c != NULL && c->datagram == datagram ? c->port : 0;
 	pthread_mutex_unlock(&r->lock);
 	return port;
 }
@@ -308,19 +309,19 @@ give_up_others(struct agent_entry *a, const struct claim *keep)
 }
 
 static struct claim *
-claim_new(struct registry *r, struct agent_entry *a, const char *tunnel, const char *address,
-	uint16_t port)
+claim_new(struct registry *r, struct agent_entry *a, const struct claim_ask *ask)
 {
 	struct claim *c = xcalloc(1, sizeof(*c));
 
 	c->id = ++r->next_claim;
-	c->address = xstrdup(address);
-	snprintf(c->tunnel, sizeof(c->tunnel), "%s", tunnel);
+	c->address = xstrdup(ask->address);
+	snprintf(c->tunnel, sizeof(c->tunnel), "%s", ask->tunnel);
 	c->agent = a;
-	c->port = port;
+	c->port = ask->port;
+	c->datagram = ask->datagram;
 	c->front = REGISTRY_NO_WORKER;
 	list_push(&a->claims, &c->node);
-	strmap_put(&r->addresses, address, c);
+	strmap_put(&r->addresses, ask->address, c);
 	idmap_put(&r->claims, c->id, c);
 	return c;
 }
@@ -387,7 +388,7 @@ claim_locked(struct registry *r, uint64_t session, const struct claim_ask *ask, 
 	if (c == NULL && !make_room(r, s->agent, ask->max))
 		return CLAIM_FULL;
 	if (c == NULL)
-		c = claim_new(r, s->agent, ask->tunnel, ask->address, ask->port);
+		c = claim_new(r, s->agent, ask);
 	else
 		hand_over(c, s->agent, ask->tunnel);
 	c->owner = s->agent->session;
@@ -425,6 +426,19 @@ registry_fronted(struct registry *r, uint64_t claim, uint32_t worker)
 	}
 	pthread_mutex_unlock(&r->lock);
 	return c != NULL;
+}
+
+uint32_t
+registry_front(struct registry *r, uint64_t claim)
+{
+	struct claim *c;
+	uint32_t worker;
+
+	pthread_mutex_lock(&r->lock);
+	c = idmap_get(&r->claims, claim);
+	worker = c != NULL ? c->front : REGISTRY_NO_WORKER;
+	pthread_mutex_unlock(&r->lock);
+	return worker;
 }
 
 void

@@ -45,8 +45,8 @@ uint16_t registry_login(struct registry *r, const struct identity *id, uint32_t 
 /* The session has ended; its claims stay reserved for reserve_ms. Harmless twice. */
 void registry_logout(struct registry *r, uint64_t session, struct mono now, int64_t reserve_ms);
 
-/* The port that this tunnel of this session's identity has, or had, or 0. */
-uint16_t registry_port(struct registry *r, uint64_t session, const char *tunnel);
+/* The port that this tunnel of this session's identity has, or had, or 0: TCP, or datagram. */
+uint16_t registry_port(struct registry *r, uint64_t session, const char *tunnel, bool datagram);
 
 enum claim_result {
 	CLAIM_NEW,   /* it is the session's now; the caller opens a front and says registry_fronted() */
@@ -59,9 +59,10 @@ enum claim_result {
 struct claim_ask {
 	const char *tunnel; /* its name */
 	uint32_t tunnel_id;
-	const char *address; /* unique text: "127.0.0.1:10022" */
+	const char *address; /* unique text: "127.0.0.1:10022", "udp/127.0.0.1:10053" */
 	uint16_t port;
 	bool asked; /* by the agent itself: what waits for another of its account's agents will do */
+	bool datagram;
 	size_t max; /* claims of the account: above, the one that waits longest is given up */
 };
 
@@ -71,6 +72,9 @@ enum claim_result registry_claim(struct registry *r, uint64_t session, const str
 	uint64_t *claim_r);
 /* Its front is open on worker. False: it has been given up meanwhile; the caller closes the front. */
 bool registry_fronted(struct registry *r, uint64_t claim, uint32_t worker);
+
+/* The worker of its front, or REGISTRY_NO_WORKER. */
+uint32_t registry_front(struct registry *r, uint64_t claim);
 
 /* Gives a claim up at once. *worker_r: whose front is to be closed (or REGISTRY_NO_WORKER). */
 void registry_unclaim(struct registry *r, uint64_t session, uint64_t claim, uint32_t *worker_r);

@@ -376,6 +376,11 @@ server_totals(const struct server *s, struct server_totals *t_r)
 		t.tx_bytes += atomic_load_explicit(&w->tx_bytes, memory_order_relaxed);
 		t.links += atomic_load_explicit(&w->links, memory_order_relaxed);
 		t.sessions += atomic_load_explicit(&w->sessions, memory_order_relaxed);
+		t.flows += atomic_load_explicit(&w->flows, memory_order_relaxed);
+		t.datagrams_in += atomic_load_explicit(&w->datagrams_in, memory_order_relaxed);
+		t.datagrams_out += atomic_load_explicit(&w->datagrams_out, memory_order_relaxed);
+		t.datagrams_dropped +=
+			atomic_load_explicit(&w->datagrams_dropped, memory_order_relaxed);
 		t.slow_turns += atomic_load_explicit(&w->slow_turns, memory_order_relaxed);
 		t.max_turn_us = MAX(t.max_turn_us,
 			atomic_load_explicit(&w->max_turn_us, memory_order_relaxed));

@@ -37,6 +37,7 @@ const char *server_addresses(const struct server *s, char *buf, size_t cap);
 /* Sums of all workers' counters, for the last log line. */
 struct server_totals {
 	uint64_t clients, streams, rx_bytes, tx_bytes, links, sessions, slow_turns, max_turn_us;
+	uint64_t flows, datagrams_in, datagrams_out, datagrams_dropped;
 };
 void server_totals(const struct server *s, struct server_totals *t_r);
 

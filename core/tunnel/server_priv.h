@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* What the files of the server share: server.c (the whole, main thread), server_worker.c (one
- * worker's part), server_session.c (one agent), bind.c (its tunnels), front.c (public listeners). */
+ * worker's part), server_session.c (one agent), bind.c (its tunnels), front.c (public listeners),
+ * udp_front.c (those for UDP). */
 
 #ifndef ADIT_TUNNEL_SERVER_PRIV_H
 #define ADIT_TUNNEL_SERVER_PRIV_H
@@ -33,6 +34,7 @@ struct server_worker {
 	struct list sessions;     /* struct server_session */
 	struct idmap by_id;       /* logged in, by session id */
 	struct idmap fronts;      /* struct front, by claim id */
+	struct idmap udp_fronts;  /* struct udp_front */
 	bool draining, drained;
 	struct turn_end drain_check;
 };
@@ -77,6 +79,9 @@ int post_client(struct worker *to, int fd, const struct addr *from, uint64_t ses
 	uint32_t tunnel);
 int post_kick(struct worker *to, uint64_t session, uint16_t code, const char *text);
 int post_close_front(struct worker *to, uint64_t claim);
+/* Moves a UDP front to where its claim's session is, and the socket on its way. */
+int post_follow(struct worker *to, uint64_t claim);
+int post_udp_front(struct worker *to, int fd, uint64_t claim, const char *name);
 int post_conf(struct worker *to, struct server_conf *conf);
 int post_drain(struct worker *to, bool now);
 
@@ -109,7 +114,8 @@ struct server_session {
 	uint64_t reg_id;
 	struct idmap tunnels; /* struct tunnel by id */
 	struct mono since;
-	uint64_t clients, rx_bytes, tx_bytes;
+	uint64_t clients, flows, rx_bytes, tx_bytes;
+	size_t n_flows; /* open */
 };
 
 static inline struct server_session *
@@ -138,5 +144,18 @@ void server_on_unbind(struct mux *m, const struct msg_bind_fail *unbind);
 int front_open(struct server_worker *sw, uint64_t claim, const struct addr *a);
 void front_close(struct server_worker *sw, uint64_t claim); /* harmless when there is none */
 void fronts_close(struct server_worker *sw);
+
+/* ---- udp_front.c ---------------------------------------------------------------------------------*/
+/* The same for datagrams; name is the tunnel's. */
+int udp_front_open(struct server_worker *sw, uint64_t claim, const char *name, const struct addr *a);
+void udp_front_close(struct server_worker *sw, uint64_t claim);
+void udp_fronts_close(struct server_worker *sw);
+/* Sends the front to the worker of its claim's session, if that is another one. */
+void udp_front_follow(struct server_worker *sw, uint64_t claim);
+/* Takes over fd, which has come from another worker. */
+void udp_front_arrived(struct server_worker *sw, uint64_t claim, const char *name, int fd);
+/* The target has answered; the stream has ended. */
+void udp_front_answer(struct mux_stream *ms, const uint8_t *p, size_t n);
+void udp_front_reset(struct mux_stream *ms, uint16_t code);
 
 #endif

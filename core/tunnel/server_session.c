@@ -192,7 +192,7 @@ no_room(const struct server_session *ss)
 
 	if (m->peer.streams != 0 && m->n_streams >= m->peer.streams)
 		return "the agent takes no more (its limit streams_per_session)";
-	if (ss->base.n_streams >= (size_t)l->streams_per_session)
+	if (ss->base.n_streams + ss->n_flows >= (size_t)l->streams_per_session)
 		return "limit streams_per_session";
 	if (m->n_opening >= (size_t)l->opening_per_session)
 		return "limit opening_per_session";
@@ -241,7 +241,29 @@ on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struct text text)
 	if (log_wants(LOG_DEBUG))
 		log_debug("%s stream %u reset: %s: %s", server_session_name(server_session_of(m)),
 			ms->id, code_name(code), log_safe(safe, sizeof(safe), text.p, text.n));
-	session_on_reset(m, ms, code, text);
+	if (ms->flow != NULL)
+		udp_front_reset(ms, code);
+	else
+		session_on_reset(m, ms, code, text);
+}
+
+static void
+on_datagram(struct mux *m, struct mux_stream *ms, const uint8_t *p, size_t n)
+{
+	(void)m;
+	udp_front_answer(ms, p, n);
+}
+
+/* A flow's stream has no owner that is freed later: whoever waits for the last one is told here. */
+static void
+on_gone(struct mux *m, struct mux_stream *ms)
+{
+	struct server_worker *sw = server_session_of(m)->sw;
+
+	if (ms->flow == NULL)
+		session_on_gone(m, ms);
+	else if (sw->draining)
+		server_drain_check(sw);
 }
 
 /* ---- End ----------------------------------------------------------------------------------------- */
@@ -273,12 +295,33 @@ on_goaway(struct mux *m, const struct msg_goaway *goaway)
 	session_on_goaway(m, goaway);
 }
 
+/* ", 3 flows, 2 datagrams dropped (1 over the queue's bounds, 1 too old)"; empty without flows. */
+static const char *
+flows_text(const struct server_session *ss, char *buf, size_t cap)
+{
+	const struct mux_datagrams *d = &ss->base.mux.dg;
+	uint64_t dropped = d->full + d->late;
+	char n[40];
+	size_t at;
+
+	buf[0] = '\0';
+	if (ss->flows == 0)
+		return buf;
+	at = (size_t)snprintf(buf, cap, ", %s", units_count(ss->flows, "flow", n, sizeof(n)));
+	if (dropped > 0)
+		snprintf(buf + at, cap - at,
+			", %" PRIu64 " datagrams dropped (%" PRIu64 " over the queue's bounds, %" PRIu64
+			" too old)",
+			dropped, d->full, d->late);
+	return buf;
+}
+
 static void
 on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_t retry_ms)
 {
 	static struct log_limit limit; /* anybody can open links and close them */
 	struct server_session *ss = container_of(s, struct server_session, base);
-	char safe[300], took[32], n[40];
+	char safe[300], took[32], n[40], f[120];
 
 	(void)retry_ms;
 	if (ss->req != NULL)
@@ -290,11 +333,14 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 	leave_gate(ss);
 	why(code, text, safe, sizeof(safe));
 	if (ss->logged_in)
-		log_info("%s closed: %s (after %s, %s)", server_session_name(ss), safe,
+		log_info("%s closed: %s (after %s, %s%s)", server_session_name(ss), safe,
 			units_ms_human(mono_diff_ms(s->w->now, ss->since), took, sizeof(took)),
-			units_count(ss->clients, "client", n, sizeof(n)));
+			units_count(ss->clients, "client", n, sizeof(n)),
+			flows_text(ss, f, sizeof(f)));
 	else
 		log_limited(&limit, LOG_INFO, "%s closed: %s", server_session_name(ss), safe);
+	atomic_fetch_add_explicit(&s->w->stats.datagrams_dropped, s->mux.dg.full + s->mux.dg.late,
+		memory_order_relaxed);
 	if (ss->logged_in) {
 		idmap_del(&ss->sw->by_id, ss->reg_id);
 		registry_logout(ss->sw->srv->registry, ss->reg_id, s->w->now,
@@ -339,8 +385,9 @@ static const struct mux_ops server_mux_ops = {
 	.open_ok = on_open_ok,
 	.data = session_on_data,
 	.fin = session_on_fin,
+	.datagram = on_datagram,
 	.reset = on_reset,
-	.gone = session_on_gone,
+	.gone = on_gone,
 	.pull = session_on_pull,
 	.goaway = on_goaway,
 	.wake = session_on_wake,

@@ -8,8 +8,10 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tunnel/server_priv.h"
 #include "util/log.h"
@@ -184,6 +186,43 @@ post_client(struct worker *to, int fd, const struct addr *from, uint64_t session
 	return rc;
 }
 
+struct front_msg {
+	struct mbox_msg msg;
+	struct worker *to;
+	int fd;
+	uint64_t claim;
+	char name[NAME_MAX_LEN + 1];
+};
+
+static void
+on_udp_front(struct mbox_msg *msg, bool late)
+{
+	struct front_msg *m = container_of(msg, struct front_msg, msg);
+
+	if (late)
+		close(m->fd);
+	else
+		udp_front_arrived(server_worker(m->to), m->claim, m->name, m->fd);
+	free(m);
+}
+
+int
+post_udp_front(struct worker *to, int fd, uint64_t claim, const char *name)
+{
+	struct front_msg *m = xcalloc(1, sizeof(*m));
+	int rc;
+
+	m->msg.deliver = on_udp_front;
+	m->to = to;
+	m->fd = fd;
+	m->claim = claim;
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	rc = worker_post(to, &m->msg);
+	if (rc < 0)
+		free(m);
+	return rc;
+}
+
 /* ---- Other messages ------------------------------------------------------------------------------ */
 
 struct id_msg {
@@ -243,6 +282,22 @@ int
 post_close_front(struct worker *to, uint64_t claim)
 {
 	return post_id(to, &(struct id_msg){.msg.deliver = on_close_front, .id = claim});
+}
+
+static void
+on_follow(struct mbox_msg *msg, bool late)
+{
+	struct id_msg *m = container_of(msg, struct id_msg, msg);
+
+	if (!late)
+		udp_front_follow(server_worker(m->to), m->id);
+	free(m);
+}
+
+int
+post_follow(struct worker *to, uint64_t claim)
+{
+	return post_id(to, &(struct id_msg){.msg.deliver = on_follow, .id = claim});
 }
 
 /* ---- Drain --------------------------------------------------------------------------------------- */
@@ -366,6 +421,7 @@ server_worker_fini(struct worker *w)
 	worker_streams_abort(w);
 	worker_conf_done(sw, sw->conf);
 	idmap_fini(&sw->fronts);
+	idmap_fini(&sw->udp_fronts);
 }
 
 void

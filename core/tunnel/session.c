@@ -239,6 +239,10 @@ mux_conf_of(struct mux_conf *conf_r, enum role role, const struct limits *l, con
 		.ping_ms = l->ping_interval,
 		.dead_ms = l->dead_after,
 		.software = software,
+		.flow_datagrams = (size_t)l->flow_datagrams,
+		.flow_bytes = (size_t)l->flow_queue,
+		.datagram_bytes = (size_t)l->session_queue,
+		.datagram_ms = l->datagram_age,
 	};
 }
 
@@ -273,6 +277,8 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	s->grain_ns = grain_of(limits);
 	timer_init(&s->tick, w, "session timer", on_tick);
 	mux_conf_of(&conf, role, limits, software);
+	conf.pool = &worker_streams(w)->datagrams;
+	conf.pool->max = (size_t)limits->worker_queue;
 	rand_bytes(nonce, sizeof(nonce));
 	mux_init(&s->mux, &conf, ops->mux, s, nonce, w->now);
 	if (conn_open(&s->conn, w, fd, &link_ops, layered ? &transport->layer : NULL,

@@ -74,6 +74,7 @@ struct worker_streams {
 	struct list flushing; /* oldest first */
 	size_t n_flushing;
 	uint64_t bytes; /* that they have to deliver still; bounded by FLUSHING_BYTES_MAX */
+	struct mux_pool datagrams; /* of all sessions here */
 };
 /* w->app begins with it, on server and agent. */
 struct worker_streams *worker_streams(struct worker *w);

@@ -13,6 +13,7 @@
  * ADIT_PLUGIN_ABI too, but may still change until they are declared stable here.
  *
  * History, newest first (one dated line for each addition):
+ *   2026-11-21  route.h: a route says by its protocol whether it is for TCP or UDP
  *   2026-11-21  first version, ABI 1 */
 
 #ifndef ADIT_PLUGIN_H

@@ -29,9 +29,15 @@ enum adit_refusal {
 	ADIT_REFUSE_BAD_REQUEST = 24,
 };
 
+/* What clients of a route speak. */
+enum adit_protocol {
+	ADIT_PROTOCOL_TCP = 0,
+	ADIT_PROTOCOL_UDP = 1,
+};
+
 struct adit_route_ops {
 	uint32_t size;     /* sizeof(struct adit_route_ops) */
-	uint32_t reserved; /* 0 */
+	uint32_t protocol; /* enum adit_protocol */
 	const char *route; /* the name agents use: "port" */
 
 	/* Gives candidate number attempt (0, 1, 2 …) with adit_claim_listen() and returns 0, or says
@@ -52,7 +58,8 @@ ADIT_EXPORT const char *adit_claim_grant(const struct adit_claim *claim, const c
 /* The port that is reserved for this very tunnel of this agent since it was last here, or 0. */
 ADIT_EXPORT uint16_t adit_claim_reserved(const struct adit_claim *claim);
 
-/* The candidate: listen on this numeric host and TCP port. 0, or -1 if host is not an address. */
+/* The candidate: listen on this numeric host and port, TCP or UDP as
+ * the route's protocol says (each has ports of its own). 0, or -1 if host is not an address. */
 ADIT_EXPORT int adit_claim_listen(struct adit_claim *claim, const char *host, uint16_t port);
 /* The candidate is what the agent asked for by itself, not one of many: then it may also be one that is
  * reserved for another agent of the same account while that one is away. */

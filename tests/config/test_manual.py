@@ -54,7 +54,7 @@ def test_agent_sample(tmp_path):
     write(str(tmp_path / "token"), token().encode())
     got = run("adit", "run", "--check", "-c", str(tmp_path / "adit.conf"))
     assert got.returncode == 0, got.stderr
-    assert "2 tunnels" in got.stdout
+    assert "3 tunnels" in got.stdout
 
 
 # ---- manual pages ---------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def test_init(tmp_path):
     got = run("aditd", "init", str(site), "--account", "acme", "--listen", "127.0.0.1:9999")
     assert got.returncode == 0, got.stderr
     assert len(got.stdout.splitlines()) == 6
-    assert "Public ports open on 127.0.0.1 only; 'bind' in %s/conf.d/50-route-port.conf" % site \
+    assert "Public ports open on 127.0.0.1 only; 'bind' in %s/conf.d/50-route-*.conf" % site \
         in got.stdout
     for path in [site, *site.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path

@@ -22,3 +22,5 @@ TESTS += %D%/test_reload.py
 EXTRA_DIST += %D%/test_reload.py
 TESTS += %D%/test_relay.py
 EXTRA_DIST += %D%/relay.py %D%/test_relay.py
+TESTS += %D%/test_udp.py
+EXTRA_DIST += %D%/test_udp.py

@@ -21,7 +21,7 @@ from tools import run, tool
 pytestmark = need("aditd")
 
 NOBODY = 65534
-REAL = ("transport-tcp", "auth-token", "route-port")
+REAL = ("transport-tcp", "auth-token", "route-port", "route-udp")
 SOURCE = os.environ.get("top_srcdir", os.path.join(os.path.dirname(__file__), "..", ".."))
 
 CODE = r"""
@@ -296,6 +296,7 @@ def info(site, path):
     ("transport-tcp", "transport", "loop", "server,agent", {"listen", "allow_plain"}),
     ("auth-token", "auth", "loop", "server,agent", {"file", "token_file"}),
     ("route-port", "route", "loop", "server", {"bind", "range"}),
+    ("route-udp", "route", "loop", "server", {"bind", "range"}),
 ])
 def test_plugin_info(site, name, kind, run_where, sides, names):
     said = info(site, os.path.join(os.environ["plugin_dir"], name + ".so"))

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* The plugins that decide on addresses: where transport-tcp listens, and which ports route-port
- * gives to whom. */
+ * and route-udp give to whom. */
 
 #define _GNU_SOURCE 1
 
@@ -193,17 +193,40 @@ test_options(void)
 	is_int(make("route-port", NULL, 0, ADIT_SIDE_AGENT), -EINVAL, "an agent has no routes");
 }
 
+static void
+test_udp(void)
+{
+	must(identity_grant(&id, "ports", "443") == 0);
+	is_int(make("route-udp", NULL, 0, ADIT_SIDE_SERVER), 0, "route-udp with its defaults");
+	is_str(m->route.route, "udp", "it is the route \"udp\"");
+	is_int(m->route.protocol, ADIT_PROTOCOL_UDP, "for datagrams");
+	is_int(ask(NULL, NULL, 0, 0), 10000, "a grant of TCP ports is no grant here");
+	is_int(ask("port", "53", 0, 0), -ADIT_REFUSE_NOT_PERMITTED, "53 needs one");
+	must(identity_grant(&id, "udp_ports", "53") == 0);
+	is_int(ask("port", "53", 0, 0), 53, "and has it");
+	is_int(ask("prot", "1", 0, 0), -ADIT_REFUSE_BAD_REQUEST, "an unknown parameter");
+	is_str(claim.text, "the route \"udp\" knows no parameter \"prot\", only \"port\"",
+		"is named, and so is the route");
+	refused("route-udp", string("range", "53"),
+		"route-udp: \"range\": cannot have ports below 1024: they need a grant (udp_ports=53)");
+	is_int(make("route-port", NULL, 0, ADIT_SIDE_SERVER), 0, "the other one");
+	is_int(m->route.protocol, ADIT_PROTOCOL_TCP, "is for TCP");
+	identity_fini(&id);
+}
+
 int
 main(void)
 {
 	folder_begin();
 	put_real("transport-tcp");
 	put_real("route-port");
+	put_real("route-udp");
 	test_listen();
 	test_range();
 	test_asked();
 	test_grant();
 	test_options();
+	test_udp();
 	module_free(m);
 	folder_end();
 	return done_testing();

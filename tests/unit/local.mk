@@ -32,6 +32,7 @@ TESTS += $(util_tests)
 %C%_test_units_LDADD = $(unit_libs)
 
 io_tests = \
+	%D%/test-dgram \
 	%D%/test-listen \
 	%D%/test-mbox \
 	%D%/test-offload \
@@ -39,6 +40,7 @@ io_tests = \
 	%D%/test-worker
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
+%C%_test_dgram_LDADD = $(unit_libs)
 %C%_test_listen_LDADD = $(unit_libs)
 %C%_test_mbox_LDADD = $(unit_libs)
 %C%_test_offload_LDADD = $(unit_libs)
@@ -113,8 +115,9 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_vectors_LDADD = $(unit_libs)
 
 # Who may log in, and who owns what.
-tunnel_tests = %D%/test-gate %D%/test-registry
+tunnel_tests = %D%/test-flow %D%/test-gate %D%/test-registry
 check_PROGRAMS += $(tunnel_tests)
 TESTS += $(tunnel_tests)
+%C%_test_flow_LDADD = $(unit_libs)
 %C%_test_gate_LDADD = $(unit_libs)
 %C%_test_registry_LDADD = $(unit_libs)

@@ -214,6 +214,20 @@ test_summary(void)
 		"  target latency     average 1.2 ms, least 80 us, most 9.0 ms\n"
 		"  link round trip    45 ms, least 12 ms\n",
 		"the summary");
+	t = (struct agent_totals){.flows = 12, .flows_refused = 2, .flows_open = 1,
+		.datagrams_to_target = 300, .datagrams_to_client = 290, .datagrams_unsent = 1,
+		.datagrams_full = 4, .datagrams_late = 2};
+	report_summary(&report, &t, 200);
+	printed("\nSummary\n"
+		"  uptime             200 ms\n"
+		"  links              0 (0 ended)\n"
+		"  streams            0 (0 refused, 0 reset, 0 still open)\n"
+		"  to targets         0 B\n"
+		"  to clients         0 B\n"
+		"  UDP flows          12 (2 refused, 1 still open)\n"
+		"  datagrams          300 to targets, 290 to clients\n"
+		"  dropped            7 (1 not taken by targets, 4 over the queue's bounds, 2 too old)\n",
+		"flows, and what was dropped by its reason");
 	t = (struct agent_totals){.connects = 0};
 	report_summary(&report, &t, 200);
 	printed("\nSummary\n"

@@ -140,6 +140,10 @@ test_agent(void)
 	is_str(ao.request.tunnel, "ssh", "the tunnel's name");
 	ok(ao.request.max_attempts == -1 && ao.request.log_requests == -1,
 		"what was not said is not set");
+	ok(!ao.request.udp, "it is for TCP");
+	agent("adit udp 53");
+	ok(ao.request.udp, "or for UDP");
+	is_str(ao.request.target, "53", "with its target");
 	agent("adit run --server h:1 --local h:2 --token-file f -p 3 -n x --agent me");
 	is_str(ao.request.server, "h:1", "the server");
 	is_str(ao.request.target, "h:2", "the target");
@@ -167,6 +171,8 @@ test_agent_wrong(void)
 	agent_refuses("adit --check", "command is missing");
 	agent_refuses("adit tcp", "one target");
 	agent_refuses("adit tcp 1 2", "one target");
+	agent_refuses("adit udp", "adit udp 53");
+	agent_refuses("adit udp 53 --local 54", "adit udp takes TARGET");
 	agent_refuses("adit http 80", "no command 'http'");
 	agent_refuses("adit rnu", "did you mean 'run'");
 	agent_refuses("adit tcp 22 --local 23", "--local belongs to run");

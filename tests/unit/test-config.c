@@ -160,6 +160,10 @@ test_agent_texts(void)
 		       "{ name = \"b\"; target = \"h:1\"; port = 10022; route = \"port\"; } );"),
 		"two tunnels");
 	ok(agent_takes("tunnels = ( { name = \"a\"; target = \"[::1]:22\"; } );"), "IPv6");
+	ok(agent_takes("tunnels = ( { name = \"a\"; target = \"53\"; route = \"udp\"; port = 53; },"
+		       "{ name = \"b\"; target = \"53\"; port = 53; },"
+		       "{ name = \"c\"; target = \"54\"; route = \"x\"; protocol = \"udp\"; } );"),
+		"UDP, which has ports of its own");
 	ok(agent_takes("transport-tcp = { allow_plain = true; }; auth-token = { };"), "plugins");
 	ok(agent_takes("limits = { ping_interval = \"5s\"; };"), "limits");
 }
@@ -173,7 +177,7 @@ test_tunnel(const char *target, const char *name, const char *host, int port, co
 	size_t n = 0;
 	struct err e;
 
-	if (!ok(tunnels_one(target, "10022", NULL, &t, &n, &e) == 0, "target %s", target))
+	if (!ok(tunnels_one(false, target, "10022", NULL, &t, &n, &e) == 0, "target %s", target))
 		return;
 	is_int(n, 1, "one tunnel");
 	is_str(t->name, name, "its name comes from the target");
@@ -187,13 +191,28 @@ test_tunnel(const char *target, const char *name, const char *host, int port, co
 }
 
 static void
+test_udp(void)
+{
+	struct tunnel_conf *t = NULL;
+	size_t n = 0;
+	struct err e;
+
+	if (!ok(tunnels_one(true, "53", NULL, NULL, &t, &n, &e) == 0, "a tunnel for UDP"))
+		return;
+	is_str(t->name, "udp-53", "is named so");
+	is_str(t->route, "udp", "its route");
+	ok(t->datagram && t->n_params == 0, "it is for datagrams, at any port");
+	tunnels_free(t, n);
+}
+
+static void
 refuses(const char *target, const char *port, const char *name, const char *why)
 {
 	struct tunnel_conf *t = NULL;
 	size_t n = 0;
 	struct err e = {.msg = ""};
 
-	ok(tunnels_one(target, port, name, &t, &n, &e) < 0 && strstr(e.msg, why) != NULL,
+	ok(tunnels_one(false, target, port, name, &t, &n, &e) < 0 && strstr(e.msg, why) != NULL,
 		"refused: %s", e.msg);
 }
 
@@ -205,6 +224,7 @@ test_tunnels(void)
 	test_tunnel("db.example.org:5432", "db.example.org-5432", "db.example.org", 5432,
 		"db.example.org:5432");
 	test_tunnel("[fe80::1]:80", "fe80--1-80", "fe80::1", 80, "[fe80::1]:80");
+	test_udp();
 	refuses("0", NULL, NULL, "target");
 	refuses("x", NULL, NULL, "target");
 	refuses("70000", NULL, NULL, "target");

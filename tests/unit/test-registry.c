@@ -49,7 +49,7 @@ static enum claim_result
 claim_it(struct registry *r, uint64_t session, const char *tunnel, uint32_t id, const char *address,
 	uint16_t port, uint64_t *claim_r)
 {
-	struct claim_ask ask = {tunnel, id, address, port, false, max_claims};
+	struct claim_ask ask = {tunnel, id, address, port, false, false, max_claims};
 
 	return registry_claim(r, session, &ask, claim_r);
 }
@@ -60,6 +60,25 @@ expire(struct registry *r)
 	struct claim_ref gone[8];
 
 	return registry_expire(r, now, gone, ARRAY_LEN(gone));
+}
+
+/* UDP has ports of its own: the address says so, and the port that a tunnel had is not the other
+ * protocol's. */
+static void
+test_protocols(void)
+{
+	struct registry *r = registry_new();
+	uint64_t a = login(r, "acme", "web", 0, NULL), claim;
+	struct claim_ask udp = {"dns", 2, "udp/h:53", 53, true, true, 256};
+
+	ok(claim_it(r, a, "ssh", 1, "h:53", 53, &claim) == CLAIM_NEW, "a TCP port");
+	ok(registry_claim(r, a, &udp, &claim) == CLAIM_NEW, "and the same of UDP");
+	is_int(registry_front(r, claim), REGISTRY_NO_WORKER, "it has no front yet");
+	ok(registry_fronted(r, claim, 3), "now it has");
+	is_int(registry_front(r, claim), 3, "on that worker");
+	is_int(registry_port(r, a, "dns", true), 53, "the tunnel's port");
+	is_int(registry_port(r, a, "dns", false), 0, "which TCP knows nothing of");
+	registry_free(r);
 }
 
 static void
@@ -105,7 +124,7 @@ test_away(void)
 	now = mono_add_ms(now, 4999);
 	is_int(expire(r), 0, "it does not expire early");
 	a = login(r, "acme", "web", 2, NULL);
-	is_int(registry_port(r, a, "ssh"), 1234, "the agent that is back is told its port");
+	is_int(registry_port(r, a, "ssh", false), 1234, "the agent that is back is told its port");
 	ok(claim_it(r, a, "ssh", 9, "h:1", 1234, &again) == CLAIM_MOVED && again == claim,
 		"it gets the address back, front and all");
 	ok(registry_route(r, claim, &to, &tunnel) && to.worker == 2 && tunnel == 9,
@@ -213,7 +232,7 @@ test_account(void)
 	struct registry *r = registry_new();
 	uint64_t a = login(r, "acme", "1", 0, NULL), b = login(r, "acme", "2", 0, NULL);
 	uint64_t other = login(r, "acm", "e/1", 0, NULL), claim, again;
-	struct claim_ask ask = {"web", 5, "h:1", 1, true, 2};
+	struct claim_ask ask = {"web", 5, "h:1", 1, true, false, 2};
 
 	max_claims = 2;
 	claim_it(r, a, "ssh", 1, "h:1", 1, &claim);
@@ -225,7 +244,7 @@ test_account(void)
 	ok(registry_claim(r, b, &ask, &again) == CLAIM_MOVED && again == claim,
 		"but what waits for an agent of the account can be asked for by another");
 	a = login(r, "acme", "1", 0, NULL);
-	is_int(registry_port(r, a, "ssh"), 0, "who was away for it has lost it");
+	is_int(registry_port(r, a, "ssh", false), 0, "who was away for it has lost it");
 	ok(claim_it(r, a, "ssh", 1, "h:2", 2, &claim) == CLAIM_NEW, "a second claim of the account");
 	ok(claim_it(r, a, "db", 2, "h:3", 3, &again) == CLAIM_FULL, "a third is too many");
 	registry_logout(r, b, now, 60000);
@@ -240,6 +259,7 @@ main(void)
 {
 	limits_default(&limits);
 	test_claims();
+	test_protocols();
 	test_away();
 	test_takeover();
 	test_limits();

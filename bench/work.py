@@ -37,11 +37,11 @@ def measure(bench, peer, case):
         case = case._replace(limits=dict(case.limits, ping_interval="%dms" % (ping_of(bench) * 1000)))
     with contextlib.ExitStack() as stack:
         m = stack.enter_context(Middle(bench, case))
+        if bench.profiler:
+            bench.profiler.prepare(m)
         if case.kind == "agents":
             return agents(stack, m, peer, amount)
         target = serve(stack, m)
-        if bench.profiler:
-            bench.profiler.prepare(m)
         if case.kind == "sessions":
             return sessions(stack, m, peer, int(amount))
         port = peer.start(m, [target])[0]
@@ -51,7 +51,7 @@ def measure(bench, peer, case):
         client = ask(stack, m, port, arguments(case, amount))
         if case.kind == "idle":
             return idle(m, empty, amount, STREAMS * min(1.0, bench.scale))
-        with bench.profiler.around(m) if bench.profiler else contextlib.nullcontext():
+        with watched(m):
             before = m.cpu()
             client.go()
             got = json.loads(client.line(300))
@@ -63,6 +63,11 @@ def measure(bench, peer, case):
 def serve(stack, m):
     target = stack.enter_context(Lines([m.bench.load, "target"], m.bench.env))
     return int(target.line(10).split()[1])
+
+
+def watched(m):
+    """Around the work itself: what a profile is made of."""
+    return m.bench.profiler.around(m) if m.bench.profiler else contextlib.nullcontext()
 
 
 def ask(stack, m, port, args):
@@ -108,11 +113,12 @@ def agents(stack, m, peer, amount):
     ports = peer.start(m, [serve(stack, m), serve(stack, m)])
     clients = [ask(stack, m, port, arguments(m.case, amount, conns))
                for port, conns in zip(ports, (m.case.conns, 1))]
-    before = m.cpu()
-    for c in clients:
-        c.go()
-    got = [json.loads(c.line(300)) for c in clients]
-    cpu = m.cpu() - before
+    with watched(m):
+        before = m.cpu()
+        for c in clients:
+            c.go()
+        got = [json.loads(c.line(300)) for c in clients]
+        cpu = m.cpu() - before
     m.alive()
     rates = [g["bytes"] / g["seconds"] / GIB for g in got]
     moved = sum(g["bytes"] + g["warm_bytes"] for g in got)
@@ -132,9 +138,11 @@ def sessions(stack, m, peer, n):
              str(m.case.conns)], m.bench.env)))
     for c in crowd:
         c.line(300)
-    full, before, start = m.resident()["aditd"], m.cpu(), time.monotonic()
-    time.sleep(ping_of(m.bench) * 1.1)
-    spent, seconds = m.cpu() - before, time.monotonic() - start
+    full = m.resident()["aditd"]
+    with watched(m):
+        before, start = m.cpu(), time.monotonic()
+        time.sleep(ping_of(m.bench) * 1.1)
+        spent, seconds = m.cpu() - before, time.monotonic() - start
     m.alive()
     for c in crowd:
         c.go()

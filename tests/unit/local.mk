@@ -58,12 +58,14 @@ TESTS += $(http_tests)
 plug_tests = \
 	%D%/test-auth \
 	%D%/test-identity \
-	%D%/test-options
+	%D%/test-options \
+	%D%/test-proof
 check_PROGRAMS += $(plug_tests)
 TESTS += $(plug_tests)
 %C%_test_auth_LDADD = $(unit_libs)
 %C%_test_identity_LDADD = $(unit_libs)
 %C%_test_options_LDADD = $(unit_libs)
+%C%_test_proof_LDADD = $(unit_libs)
 
 ctl_tests = \
 	%D%/test-agent-report \

@@ -7,7 +7,6 @@
 #include <config.h>
 
 #include <adit/version.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include "ctl/main.h"
 #include "ctl/plugset.h"
 #include "ctl/protect.h"
-#include "ctl/server_options.h"
 #include "io/listen.h"
 #include "io/signals.h"
 #include "tunnel/agent.h"
@@ -40,10 +38,7 @@ struct run {
 static int
 complain(const struct err *e, int status)
 {
-	char text[1100];
-
-	fprintf(stderr, "adit: %s\n", err_text(e, text, sizeof(text)));
-	return status;
+	return command_complain("adit", e, status);
 }
 
 /* Which exit status a final end has: who calls adit from a script wants to know whether trying
@@ -177,13 +172,11 @@ run(const struct agent_options *o)
 	struct agent_conf *conf;
 	struct config_log log;
 	struct err e;
-	int rc, status;
+	int status;
 
 	if (agent_config_load(&o->request, &conf, &log, &e) < 0)
 		return complain(&e, EX_CONFIG);
-	rc = log_start(2, o->has_format ? o->format : log.format, o->has_level ? o->level : log.level);
-	if (rc < 0) {
-		err_set(&e, "the log: %s", strerror(-rc));
+	if (command_log_start(&o->log, &log, &e) < 0) {
 		agent_config_free(conf);
 		return complain(&e, EXIT_FAILED);
 	}
@@ -229,12 +222,8 @@ adit_agent_main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	protect_secrets();
-	if (o.has_level)
-		log_set_level(o.level);
+	if (o.log.has_level)
+		log_set_level(o.log.level);
 	status = dispatch(&o);
-	if (status == EXIT_GOOD && (fflush(stdout) != 0 || ferror(stdout))) {
-		err_set(&e, "cannot write the output: %s", strerror(errno));
-		return complain(&e, EXIT_FAILED);
-	}
-	return status;
+	return status == EXIT_GOOD ? command_printed("adit", status) : status;
 }

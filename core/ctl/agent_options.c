@@ -5,7 +5,6 @@
 
 #include <config.h>
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +57,7 @@ const char agent_options_help[] =
 	"77 login refused, 78 wrong configuration. See adit(1).\n";
 
 enum {
-	OPT_LOCAL = 256,
+	OPT_LOCAL = COMMAND_LONG,
 	OPT_AGENT,
 	OPT_CHECK,
 	OPT_NO_RECONNECT,
@@ -102,29 +101,6 @@ take_number(const char *option, int64_t *n_r, struct err *e)
 	if (n == 0 || n > 7 || strspn(optarg, "0123456789") != n)
 		return err_set(e, "%s: expected a number, found '%s'", option, optarg);
 	*n_r = strtol(optarg, NULL, 10);
-	return 0;
-}
-
-static int
-take_format(struct agent_options *o, struct err *e)
-{
-	o->has_format = true;
-	if (strcmp(optarg, "text") == 0)
-		o->format = LOG_TEXT;
-	else if (strcmp(optarg, "json") == 0)
-		o->format = LOG_JSON;
-	else
-		return err_set(e, "--log-format: expected text or json, found '%s'", optarg);
-	return 0;
-}
-
-static int
-take_level(struct agent_options *o, struct err *e)
-{
-	o->has_level = true;
-	if (log_level_parse(optarg, &o->level) < 0)
-		return err_set(e, "--log-level: expected error, warn, info or debug, found '%s'",
-			optarg);
 	return 0;
 }
 
@@ -187,9 +163,9 @@ take_option(int opt, struct agent_options *o, struct err *e)
 	case OPT_LOG_REQUESTS:
 		return take_number("--log-requests", &o->request.log_requests, e);
 	case OPT_LOG_LEVEL:
-		return take_level(o, e);
+		return command_level(&o->log, optarg, e);
 	case OPT_LOG_FORMAT:
-		return take_format(o, e);
+		return command_format(&o->log, optarg, e);
 	default: /* OPT_TOKEN */
 		return err_set(e,
 			"--token is refused: every user of this host could read the token in the "
@@ -249,19 +225,6 @@ take_command(int argc, char **argv, struct agent_options *o, struct err *e)
 	return err_set(e, "no command '%s'; there are tcp, udp and run", argv[0]);
 }
 
-/* What getopt_long() did not like; word is where it stopped. */
-static int
-fail_option(int opt, const char *word, struct err *e)
-{
-	if (opt == ':')
-		return err_set(e, "%s needs a value", word);
-	if (optopt >= OPT_LOCAL || (optopt != 0 && strncmp(word, "--", 2) == 0))
-		return err_set(e, "%s: takes no value", word);
-	if (optopt != 0)
-		return err_set(e, "unknown option '-%c'", optopt);
-	return err_set(e, "unknown option '%s'", word);
-}
-
 int
 agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err *e)
 {
@@ -272,7 +235,7 @@ agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err
 	opterr = 0;
 	while (rc == 0 && (opt = getopt_long(argc, argv, ":p:n:s:t:c:qhV", long_options, NULL)) != -1) {
 		if (opt == ':' || opt == '?')
-			rc = fail_option(opt, argv[optind - 1], e);
+			rc = command_wrong_option(opt, argv[optind - 1], e);
 		else
 			rc = take_option(opt, &o, e);
 	}

@@ -6,9 +6,9 @@
 #ifndef ADIT_CTL_AGENT_OPTIONS_H
 #define ADIT_CTL_AGENT_OPTIONS_H
 
+#include "ctl/command.h"
 #include "ctl/config.h"
 #include "util/err.h"
-#include "util/log.h"
 
 enum agent_action { AGENT_RUN, AGENT_CHECK, AGENT_USAGE, AGENT_HELP, AGENT_VERSION };
 
@@ -16,9 +16,7 @@ struct agent_options {
 	enum agent_action action;
 	struct agent_request request;
 	bool quiet;
-	bool has_level, has_format;
-	enum log_level level;
-	enum log_format format;
+	struct command_log log;
 };
 
 /* 0, or -EINVAL with e set. The texts are argv's. */

@@ -4,6 +4,7 @@ core_sources += \
 	%D%/agent_main.c \
 	%D%/agent_options.c %D%/agent_options.h \
 	%D%/agent_report.c %D%/agent_report.h \
+	%D%/command.c %D%/command.h \
 	%D%/confd.c %D%/confd.h \
 	%D%/config.h \
 	%D%/grammar.c %D%/grammar.h \

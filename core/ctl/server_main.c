@@ -44,14 +44,10 @@ struct run {
 
 /* --- small actions --- */
 
-/* Prints an error as "file:line: text" for whoever typed the command. */
 static int
 complain(const struct err *e, int status)
 {
-	char text[1100];
-
-	fprintf(stderr, "aditd: %s\n", err_text(e, text, sizeof(text)));
-	return status;
+	return command_complain("aditd", e, status);
 }
 
 static size_t
@@ -189,7 +185,7 @@ log_err(const char *what, const struct err *e)
 static void
 apply_log(const struct server_options *o, const struct config_log *log)
 {
-	if (!o->has_level)
+	if (!o->log.has_level)
 		log_set_level(log->level);
 }
 
@@ -315,15 +311,13 @@ run(const struct server_options *o)
 	struct server_conf *conf;
 	struct config_log log;
 	struct err e;
-	int rc, status;
+	int status;
 
 	if (load(o, &conf, &log, &e) < 0) {
 		log_err("cannot start", &e);
 		return EX_CONFIG;
 	}
-	rc = log_start(2, o->has_format ? o->format : log.format, o->has_level ? o->level : log.level);
-	if (rc < 0) {
-		err_set(&e, "the log: %s", strerror(-rc));
+	if (command_log_start(&o->log, &log, &e) < 0) {
 		server_conf_unref(conf);
 		return complain(&e, EXIT_FAILED);
 	}
@@ -371,14 +365,9 @@ adit_server_main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	protect_secrets();
-	if (o.has_level)
-		log_set_level(o.level);
+	if (o.log.has_level)
+		log_set_level(o.log.level);
 	status = dispatch(&o);
 	server_options_fini(&o);
-	/* What was printed must have arrived: a secret on a full disk is no secret. */
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		err_set(&e, "cannot write the output: %s", strerror(errno));
-		return complain(&e, EXIT_FAILED);
-	}
-	return status;
+	return command_printed("aditd", status);
 }

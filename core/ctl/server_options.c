@@ -5,7 +5,6 @@
 
 #include <config.h>
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +35,7 @@ const char server_options_help[] =
 	"Exit status: 0 good, 1 failed, 2 wrong usage, 78 wrong configuration. See aditd(8).\n";
 
 enum {
-	OPT_CHECK = 256,
+	OPT_CHECK = COMMAND_LONG,
 	OPT_PLUGIN_INFO,
 	OPT_PLUGIN_DIR,
 	OPT_LOG_LEVEL,
@@ -62,29 +61,6 @@ static const struct option long_options[] = {
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
 };
-
-static int
-take_format(struct server_options *o, struct err *e)
-{
-	o->has_format = true;
-	if (strcmp(optarg, "text") == 0)
-		o->format = LOG_TEXT;
-	else if (strcmp(optarg, "json") == 0)
-		o->format = LOG_JSON;
-	else
-		return err_set(e, "--log-format: expected text or json, found '%s'", optarg);
-	return 0;
-}
-
-static int
-take_level(struct server_options *o, struct err *e)
-{
-	o->has_level = true;
-	if (log_level_parse(optarg, &o->level) < 0)
-		return err_set(e, "--log-level: expected error, warn, info or debug, found '%s'",
-			optarg);
-	return 0;
-}
 
 static int
 take_grant(struct server_options *o, struct err *e)
@@ -131,9 +107,9 @@ take_option(int opt, struct server_options *o, struct err *e)
 		o->account = optarg;
 		break;
 	case OPT_LOG_LEVEL:
-		return take_level(o, e);
+		return command_level(&o->log, optarg, e);
 	case OPT_LOG_FORMAT:
-		return take_format(o, e);
+		return command_format(&o->log, optarg, e);
 	case OPT_GRANT:
 		return take_grant(o, e);
 	}
@@ -182,19 +158,6 @@ check_combination(const struct server_options *o, struct err *e)
 	return 0;
 }
 
-/* What getopt_long() did not like; word is where it stopped. */
-static int
-fail_option(int opt, const char *word, struct err *e)
-{
-	if (opt == ':')
-		return err_set(e, "%s needs a value", word);
-	if (optopt >= OPT_CHECK || (optopt != 0 && strncmp(word, "--", 2) == 0))
-		return err_set(e, "%s: takes no value", word);
-	if (optopt != 0)
-		return err_set(e, "unknown option '-%c'", optopt);
-	return err_set(e, "unknown option '%s'", word);
-}
-
 int
 server_options_parse(int argc, char **argv, struct server_options *o_r, struct err *e)
 {
@@ -205,7 +168,7 @@ server_options_parse(int argc, char **argv, struct server_options *o_r, struct e
 	opterr = 0;
 	while (rc == 0 && (opt = getopt_long(argc, argv, ":c:hV", long_options, NULL)) != -1) {
 		if (opt == ':' || opt == '?')
-			rc = fail_option(opt, argv[optind - 1], e);
+			rc = command_wrong_option(opt, argv[optind - 1], e);
 		else
 			rc = take_option(opt, &o, e);
 	}

@@ -9,18 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ctl/command.h"
 #include "util/err.h"
-#include "util/log.h"
-
-/* Exit statuses of both programs; the others are those of sysexits.h. */
-enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-/* What both say below their version: %u is MSG_VERSION, %d ADIT_PLUGIN_ABI. */
-#define VERSION_DETAILS                                                                            \
-	"protocol %u, plugin ABI %d\n"                                                             \
-	"plugins in " ADIT_PLUGINDIR "\n"                                                          \
-	"configuration in " ADIT_SYSCONFDIR "/adit\n"                                              \
-	"Licence MIT; no warranty.\n"
 
 enum server_action {
 	SERVER_RUN,
@@ -42,9 +32,7 @@ struct server_options {
 	const char *account;      /* init, issue */
 	const char **grant;       /* issue: "key=value", n_grants of them */
 	size_t n_grants;
-	bool has_level, has_format;
-	enum log_level level;
-	enum log_format format;
+	struct command_log log;
 };
 
 /* 0, or -EINVAL with e set: what the person at the terminal did wrong. */

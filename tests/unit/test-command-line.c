@@ -86,7 +86,8 @@ test_server(void)
 	ok(strstr(so.file, "/adit/aditd.conf") != NULL, "with the default file");
 	server("aditd -c x.conf --log-level debug --log-format json --plugin-dir p");
 	is_str(so.file, "x.conf", "the file");
-	ok(so.has_level && so.level == LOG_DEBUG && so.has_format && so.format == LOG_JSON, "log");
+	ok(so.log.has_level && so.log.level == LOG_DEBUG && so.log.has_format &&
+		so.log.format == LOG_JSON, "log");
 	is_str(so.plugin_dir, "p", "the folder of plugins");
 	server("aditd --check --config=y.conf");
 	is_int(so.action, SERVER_CHECK, "check");

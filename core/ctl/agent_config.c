@@ -24,7 +24,7 @@ struct basics {
 	const char *server, *name, *plugin_dir, *token_file;
 	int log_level, log_format;
 	int64_t max_attempts, log_requests;
-	bool reconnect;
+	bool reconnect, splice;
 };
 
 static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
@@ -40,6 +40,7 @@ enum {
 	KEY_LOG_REQUESTS,
 	KEY_MAX_ATTEMPTS,
 	KEY_RECONNECT,
+	KEY_SPLICE,
 	KEY_LIMITS,
 	KEY_TUNNELS,
 	N_KEYS
@@ -55,6 +56,7 @@ static const struct schema_key keys[N_KEYS + 1] = {
 	{"log_requests", SCHEMA_INT, offsetof(struct basics, log_requests), 0, 1000000, NULL},
 	{"max_attempts", SCHEMA_INT, offsetof(struct basics, max_attempts), 0, 1000000, NULL},
 	{"reconnect", SCHEMA_BOOL, offsetof(struct basics, reconnect), 0, 0, NULL},
+	{"splice", SCHEMA_BOOL, offsetof(struct basics, splice), 0, 0, NULL},
 	{"limits", SCHEMA_GROUP, 0, 0, 0, NULL},
 	{"tunnels", SCHEMA_LIST, 0, 0, 0, NULL},
 	{NULL, SCHEMA_INT, 0, 0, 0, NULL},
@@ -85,7 +87,7 @@ load_init(struct load *l, const struct agent_request *req, struct err *e)
 	l->basics.log_level = LOG_INFO;
 	l->basics.log_format = LOG_TEXT;
 	l->basics.log_requests = CONFIG_LOG_REQUESTS;
-	l->basics.reconnect = true;
+	l->basics.reconnect = l->basics.splice = true;
 	limits_default(&l->limits);
 	l->conf = xcalloc(1, sizeof(*l->conf));
 }
@@ -447,6 +449,7 @@ take_rest(struct load *l)
 		req->max_attempts >= 0 ? req->max_attempts : l->basics.max_attempts;
 	l->conf->log_requests =
 		req->log_requests >= 0 ? req->log_requests : l->basics.log_requests;
+	l->conf->splice = l->basics.splice;
 	l->conf->reconnect = l->basics.reconnect && !req->no_reconnect;
 }
 

@@ -23,6 +23,7 @@
 /* What is not a plugin's; the order of these is that of keys[]. */
 struct basics {
 	int64_t workers;
+	bool splice;
 	int log_level, log_format;
 	const char *conf_dir, *plugin_dir;
 };
@@ -30,10 +31,20 @@ struct basics {
 static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
 
-enum { KEY_WORKERS, KEY_LOG_LEVEL, KEY_LOG_FORMAT, KEY_CONF_DIR, KEY_PLUGIN_DIR, KEY_LIMITS, N_KEYS };
+enum {
+	KEY_WORKERS,
+	KEY_SPLICE,
+	KEY_LOG_LEVEL,
+	KEY_LOG_FORMAT,
+	KEY_CONF_DIR,
+	KEY_PLUGIN_DIR,
+	KEY_LIMITS,
+	N_KEYS
+};
 
 static const struct schema_key keys[N_KEYS + 1] = {
 	{"workers", SCHEMA_INT, offsetof(struct basics, workers), 0, WORKERS_MAX, NULL},
+	{"splice", SCHEMA_BOOL, offsetof(struct basics, splice), 0, 0, NULL},
 	{"log_level", SCHEMA_WORD, offsetof(struct basics, log_level), 0, 0, level_words},
 	{"log_format", SCHEMA_WORD, offsetof(struct basics, log_format), 0, 0, format_words},
 	{"conf_dir", SCHEMA_STRING, offsetof(struct basics, conf_dir), 0, 0, NULL},
@@ -64,6 +75,7 @@ load_init(struct load *l, struct err *e)
 {
 	*l = (struct load){.e = e};
 	l->basics.workers = 1;
+	l->basics.splice = true;
 	l->basics.log_level = LOG_INFO;
 	l->basics.log_format = LOG_TEXT;
 	limits_default(&l->limits);
@@ -233,6 +245,7 @@ build(struct load *l, struct server_conf **conf_r)
 	conf->limits = l->limits;
 	conf->modules = modules;
 	conf->workers = l->basics.workers == 0 ? cpus() : (unsigned)l->basics.workers;
+	conf->splice = l->basics.splice;
 	conf->release = on_release;
 	*conf_r = conf;
 	return 0;

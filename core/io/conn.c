@@ -15,6 +15,7 @@
 
 #define BELOW_MAX (256u * 1024) /* a layer's bytes that wait for the socket; more: no more output */
 #define CHUNKS_PER_TURN 2
+#define READS_PER_EVENT 4 /* of those that are short because a payload is to be taken aside */
 
 static void
 conn_fail(struct conn *c, int err, const char *text)
@@ -37,6 +38,15 @@ layer_leave(struct conn *c)
 	}
 }
 
+static void
+drop_output(struct conn *c)
+{
+	chunk_put(c->sock.w, c->chunk);
+	c->chunk = NULL;
+	pipe_put(c->sock.w, c->aside);
+	c->aside = NULL;
+}
+
 /* ---- Out ---------------------------------------------------------------------------------------- */
 
 /* The peer is gone, but its last words (GOAWAY) may be here unread: reading finds them, and then the
@@ -49,9 +59,7 @@ write_failed(struct conn *c, int err)
 		return -1;
 	}
 	c->write_err = err;
-	if (c->chunk != NULL)
-		chunk_put(c->sock.w, c->chunk);
-	c->chunk = NULL;
+	drop_output(c);
 	bufq_fini(&c->below);
 	sock_want_write(&c->sock, false);
 	return -1;
@@ -62,7 +70,7 @@ static int
 write_chunk(struct conn *c)
 {
 	struct chunk *k = c->chunk;
-	ssize_t n = sock_write(&c->sock, k->data + k->off, k->len - k->off);
+	ssize_t n = sock_send(&c->sock, k->data + k->off, k->len - k->off, c->aside != NULL);
 
 	if (n == -EAGAIN)
 		return 0;
@@ -77,6 +85,34 @@ write_chunk(struct conn *c)
 	return 1;
 }
 
+/* The same for the bytes behind it. */
+static int
+write_aside(struct conn *c)
+{
+	while (c->aside != NULL) {
+		ssize_t n = pipe_drain(c->aside, &c->sock, false);
+
+		if (n == -EAGAIN)
+			return 0;
+		if (n < 0)
+			return write_failed(c, (int)n);
+		c->tx_bytes += (uint64_t)n;
+		if (c->aside->len > 0)
+			continue;
+		pipe_put(c->sock.w, c->aside);
+		c->aside = NULL;
+	}
+	return 1;
+}
+
+static int
+write_waiting(struct conn *c)
+{
+	int rc = c->chunk != NULL ? write_chunk(c) : 1;
+
+	return rc == 1 ? write_aside(c) : rc;
+}
+
 /* Without a layer: what output() fills is what is written. As above; 1 also when there was nothing,
  * *more_r then tells whether output() may have more to give. */
 static int
@@ -86,10 +122,9 @@ flush_bare(struct conn *c, bool *more_r)
 	for (int i = 0; i < CHUNKS_PER_TURN; i++) {
 		int rc;
 
-		if (c->chunk == NULL) {
+		if (c->chunk == NULL && c->aside == NULL) {
 			c->chunk = chunk_get(c->sock.w);
-			c->chunk->off = 0;
-			c->chunk->len = c->ops->output(c, c->chunk->data, CHUNK_SIZE);
+			c->chunk->len = c->ops->output(c, c->chunk->data, CHUNK_SIZE, &c->aside);
 			if (c->chunk->len == 0) {
 				chunk_put(c->sock.w, c->chunk);
 				c->chunk = NULL;
@@ -97,7 +132,7 @@ flush_bare(struct conn *c, bool *more_r)
 				return 1;
 			}
 		}
-		rc = write_chunk(c);
+		rc = write_waiting(c);
 		if (rc <= 0)
 			return rc;
 	}
@@ -134,7 +169,7 @@ flush_layered(struct conn *c, bool *more_r)
 		size_t n;
 
 		k = chunk_get(c->sock.w);
-		n = c->ops->output(c, k->data, CHUNK_SIZE);
+		n = c->ops->output(c, k->data, CHUNK_SIZE, NULL);
 		c->in_layer++;
 		if (n > 0)
 			rc = c->layer.ops->output(c->layer.state, k->data, n);
@@ -216,39 +251,81 @@ conn_kick(struct conn *c)
 	/* While the socket is full its own event will come; nothing can be done before that. */
 	if (c->closed || c->flushing)
 		return;
-	if (!(c->sock.want & EV_WRITE) || (c->chunk == NULL && c->below.len == 0))
+	if (!(c->sock.want & EV_WRITE) ||
+		(c->chunk == NULL && c->aside == NULL && c->below.len == 0))
 		worker_at_end(c->sock.w, &c->flush);
 }
 
 /* ---- In ------------------------------------------------------------------------------------------ */
 
-static void
-on_readable(struct sock *s)
+/* What a read or a take has brought. True: bytes. */
+static bool
+got(struct conn *c, ssize_t n)
 {
-	struct conn *c = container_of(s, struct conn, sock);
-	uint8_t *p = s->w->scratch;
-	ssize_t n = sock_read(s, p, WORKER_SCRATCH);
-	int rc;
-
 	if (n == -EAGAIN)
-		return;
+		return false;
 	if (n <= 0) {
 		conn_fail(c, n == 0 ? c->write_err : (int)n, NULL);
-		return;
+		return false;
 	}
 	c->rx_bytes += (uint64_t)n;
-	if (c->finishing)
-		return; /* only waiting for the peer's end */
-	if (c->layer.ops == NULL) {
-		(void)c->ops->input(c, p, (size_t)n);
-		return;
+	return true;
+}
+
+/* One read, for input(). Returns whether there may be more. */
+static bool
+read_bare(struct conn *c)
+{
+	struct sock *s = &c->sock;
+	size_t max = c->ops->take != NULL ? c->ops->read_max(c) : SIZE_MAX;
+	ssize_t n = sock_read(s, s->w->scratch, MIN(max, WORKER_SCRATCH));
+
+	if (!got(c, n) || c->finishing) /* finishing: only the peer's end is waited for */
+		return false;
+	return c->ops->input(c, s->w->scratch, (size_t)n) == 0 && (size_t)n == max && !c->closed;
+}
+
+/* Without a layer: what is worth it is taken aside, and then only what leads to the next of it is
+ * read. */
+static void
+input_bare(struct conn *c)
+{
+	for (int i = 0; i < READS_PER_EVENT; i++) {
+		ssize_t n = -EOPNOTSUPP;
+
+		if (c->ops->take != NULL && !c->finishing)
+			n = c->ops->take(c);
+		if (n == -EOPNOTSUPP ? !read_bare(c) : !got(c, n) || c->closed)
+			return;
 	}
+}
+
+static void
+input_layered(struct conn *c)
+{
+	struct sock *s = &c->sock;
+	ssize_t n = sock_read(s, s->w->scratch, WORKER_SCRATCH);
+	int rc;
+
+	if (!got(c, n) || c->finishing)
+		return;
 	c->in_layer++;
-	rc = c->layer.ops->input(c->layer.state, p, (size_t)n);
+	rc = c->layer.ops->input(c->layer.state, s->w->scratch, (size_t)n);
 	if (rc < 0 && !c->closed && !c->finishing)
 		conn_fail(c, -EPROTO, c->layer.error);
 	layer_leave(c);
 	conn_kick(c);
+}
+
+static void
+on_readable(struct sock *s)
+{
+	struct conn *c = container_of(s, struct conn, sock);
+
+	if (c->layer.ops != NULL)
+		input_layered(c);
+	else
+		input_bare(c);
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------- */
@@ -312,9 +389,7 @@ conn_close(struct conn *c)
 	timer_stop(&c->linger);
 	sock_close(&c->sock);
 	list_remove(&c->flush.node);
-	if (c->chunk != NULL)
-		chunk_put(c->sock.w, c->chunk);
-	c->chunk = NULL;
+	drop_output(c);
 	bufq_fini(&c->below);
 }
 

@@ -4,7 +4,9 @@
 /* A link's connection: a socket with at most one layer of a transport on it. Bytes in: as they come,
  * through the layer, to input(). Bytes out: when the link has room, output() is asked to fill a
  * pooled chunk, once at the end of each turn; without a layer that chunk is what is written, with
- * no other copy, and what the kernel does not take of it waits in it.
+ * no other copy, and what the kernel does not take of it waits in it. Without a layer payload may
+ * also pass aside, through pipes, without being copied at all: out behind what output() gave, in
+ * before it is read.
  *
  * Callbacks never free the conn; the owner calls conn_close() and frees at the end of the turn. */
 
@@ -13,6 +15,7 @@
 
 #include <adit/transport.h>
 
+#include "io/pipe.h"
 #include "io/sock.h"
 #include "util/bufq.h"
 
@@ -23,8 +26,14 @@ struct conn_ops {
 	void (*ready)(struct conn *c);
 	/* Bytes of the session, in order. 0, or -1: the session has ended, stop. */
 	int (*input)(struct conn *c, const uint8_t *p, size_t n);
-	/* Fills p with up to cap bytes to send; 0 when there is nothing. */
-	size_t (*output)(struct conn *c, uint8_t *p, size_t cap);
+	/* Fills p with up to cap bytes to send; 0 when there is nothing. *aside_r, NULL before: a pipe
+	 * whose bytes follow right behind them; the conn's from then on. Without a layer only. */
+	size_t (*output)(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r);
+	/* Takes what it can of the bytes that come next from the link itself, before they are read.
+	 * Bytes (>0), 0 at the peer's FIN, -EAGAIN when there are none now, another negative errno, or
+	 * -EOPNOTSUPP: they are to be read and given to input(). May be NULL. */
+	ssize_t (*take)(struct conn *c);
+	size_t (*read_max)(struct conn *c); /* with take(): not more is to be read at once */
 	/* The connection is gone: err 0 the peer's FIN (or the end of conn_finish()), else a negative
 	 * errno; text for a layer's own reason, or NULL. Comes once, not after conn_close(). */
 	void (*closed)(struct conn *c, int err, const char *text);
@@ -44,6 +53,7 @@ struct conn {
 	struct adit_layer layer;
 	struct bufq below;   /* with a layer: bytes that wait for the socket */
 	struct chunk *chunk; /* without: the chunk that waits for the socket */
+	struct pipe *aside;  /* and the bytes behind it */
 	struct turn_end flush;
 	struct timer linger; /* of conn_finish() */
 	bool ready, closed, finishing;

@@ -5,6 +5,7 @@ core_sources += \
 	%D%/listen.c %D%/listen.h \
 	%D%/mbox.c %D%/mbox.h \
 	%D%/offload.c %D%/offload.h \
+	%D%/pipe.c %D%/pipe.h \
 	%D%/resolve.c %D%/resolve.h \
 	%D%/signals.c %D%/signals.h \
 	%D%/sock.c %D%/sock.h \

@@ -8,7 +8,8 @@
 #include <config.h>
 
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h> /* the C library's knows no tcpi_min_rtt */
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,10 +17,6 @@
 #include "io/listen.h"
 #include "io/sock.h"
 #include "util/compiler.h"
-
-#ifndef TCP_NOTSENT_LOWAT
-#define TCP_NOTSENT_LOWAT 25
-#endif
 
 static void
 watch(struct sock *s, int events)
@@ -147,9 +144,17 @@ sock_read(struct sock *s, void *p, size_t n)
 }
 
 ssize_t
+sock_send(struct sock *s, const void *p, size_t n, bool more)
+{
+	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+
+	return s->fd < 0 ? -EBADF : result(send(s->fd, p, n, flags));
+}
+
+ssize_t
 sock_write(struct sock *s, const void *p, size_t n)
 {
-	return s->fd < 0 ? -EBADF : result(send(s->fd, p, n, MSG_NOSIGNAL));
+	return sock_send(s, p, n, false);
 }
 
 ssize_t
@@ -222,9 +227,27 @@ sock_keep_alive(int fd)
 }
 
 void
-sock_tune_link(struct sock *s, int unsent, int64_t dead_ms)
+sock_unsent(struct sock *s, size_t bytes)
 {
-	set_int(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent);
+	set_int(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)MIN(bytes, INT32_MAX));
+}
+
+int64_t
+sock_rtt_us(const struct sock *s)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (s->fd < 0 || getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0;
+	if (len < offsetof(struct tcp_info, tcpi_min_rtt) + sizeof(info.tcpi_min_rtt))
+		return 0;
+	return info.tcpi_min_rtt < UINT32_MAX ? info.tcpi_min_rtt : 0;
+}
+
+void
+sock_tune_link(struct sock *s, int64_t dead_ms)
+{
 	set_int(s->fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set_int(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)MIN(dead_ms, INT32_MAX));
 }

@@ -53,6 +53,8 @@ void sock_want_write(struct sock *s, bool on);
 ssize_t sock_read(struct sock *s, void *p, size_t n);
 /* Bytes taken (may be fewer), -EAGAIN, or another negative errno. Never SIGPIPE. */
 ssize_t sock_write(struct sock *s, const void *p, size_t n);
+/* The same; more: bytes follow at once, so the kernel need not send these alone. */
+ssize_t sock_send(struct sock *s, const void *p, size_t n, bool more);
 ssize_t sock_writev(struct sock *s, const struct iovec *iov, int n);
 
 /* Gives the open descriptor away, for another owner to wrap; the sock is closed afterwards. */
@@ -74,9 +76,15 @@ void sock_end_by_reset(int fd, bool on);
  * Connections inherit it from their listener. */
 void sock_keep_alive(int fd);
 
-/* For a link: how many unsent bytes the kernel keeps (TCP_NOTSENT_LOWAT), keep-alive and
- * TCP_USER_TIMEOUT in milliseconds. */
-void sock_tune_link(struct sock *s, int unsent, int64_t dead_ms);
+/* For a link: keep-alive, and TCP_USER_TIMEOUT in milliseconds. */
+void sock_tune_link(struct sock *s, int64_t dead_ms);
+
+/* How many unsent bytes the kernel keeps before it calls the socket full (TCP_NOTSENT_LOWAT). */
+void sock_unsent(struct sock *s, size_t bytes);
+
+/* The least round trip time of the last minutes in microseconds, by the kernel's measure; 0 when it
+ * has none. */
+int64_t sock_rtt_us(const struct sock *s);
 
 /* Addresses of both ends; a zero address when the socket is closed. */
 void sock_peer(const struct sock *s, struct addr *a_r);

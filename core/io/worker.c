@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "io/pipe.h"
 #include "io/thread.h"
 #include "util/compiler.h"
 #include "util/log.h"
@@ -227,6 +228,7 @@ wind_up(struct worker *w)
 	run_ends(w);
 	mbox_fini(&w->mbox);
 	run_ends(w);
+	pipe_pool_fini(w);
 	w->in_turn = false;
 }
 

@@ -357,6 +357,7 @@ static const struct mux_ops agent_mux_ops = {
 	.reset = on_reset,
 	.gone = on_gone,
 	.pull = session_on_pull,
+	.fetch = session_on_fetch,
 	.goaway = on_goaway,
 	.wake = session_on_wake,
 	.closed = session_on_closed,
@@ -376,7 +377,8 @@ agent_session_open(struct agent_worker *aw, int fd)
 	as->aw = aw;
 	as->tunnel = xcalloc(MAX(aw->conf->n_tunnels, 1), sizeof(*as->tunnel));
 	if (session_open(&as->base, aw->w, fd, ROLE_AGENT, &agent_session_ops, &aw->conf->limits,
-		    aw->conf->transport, aw->conf->server_host, AGENT_SOFTWARE) < 0) {
+		    aw->conf->transport, aw->conf->server_host, aw->conf->splice,
+		    AGENT_SOFTWARE) < 0) {
 		free(as->tunnel);
 		free(as);
 		return NULL;

@@ -53,6 +53,7 @@ struct server_conf {
 	struct limits limits;
 	struct modules modules;
 	unsigned workers; /* 1 and up; read at start only */
+	bool splice;      /* payload may move inside the kernel */
 	/* Frees everything, plugin instances included. Main thread only. */
 	void (*release)(struct server_conf *conf);
 };
@@ -80,6 +81,7 @@ struct agent_conf {
 	struct module *transport, *auth;
 	struct tunnel_conf *tunnels;
 	size_t n_tunnels;
+	bool splice;          /* payload may move inside the kernel */
 	int64_t max_attempts; /* 0: for ever */
 	int64_t log_requests; /* HTTP requests that are logged in a second at most */
 	bool reconnect;

@@ -389,6 +389,7 @@ static const struct mux_ops server_mux_ops = {
 	.reset = on_reset,
 	.gone = on_gone,
 	.pull = session_on_pull,
+	.fetch = session_on_fetch,
 	.goaway = on_goaway,
 	.wake = session_on_wake,
 	.closed = session_on_closed,
@@ -434,7 +435,8 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 		sock_abort_fd(fd);
 		forget(ss);
 	} else if (session_open(&ss->base, sw->w, fd, ROLE_SERVER, &server_session_ops,
-			   &ss->conf->conf->limits, ss->transport, NULL, SERVER_SOFTWARE) < 0) {
+			   &ss->conf->conf->limits, ss->transport, NULL,
+			   ss->conf->conf->splice, SERVER_SOFTWARE) < 0) {
 		forget(ss);
 	}
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tunnel/session.h"
@@ -17,7 +18,8 @@
 #define GRAIN_NS ((int64_t)1 << 27) /* 134 ms: deadlines of many sessions come together */
 #define GRAIN_PART 64 /* and never more than this part of the shortest time that is waited for */
 #define LINGER_MS 1000         /* for a GOAWAY to be taken */
-#define LINK_UNSENT (128 * 1024) /* unsent bytes that the kernel keeps of a link */
+#define UNSENT_MAX (128u * 1024) /* bytes that the kernel keeps of a link */
+#define TUNE_MS 100            /* how often a busy link's round trip time is asked for */
 
 static struct session *
 session_of(struct mux *m)
@@ -64,6 +66,28 @@ session_on_pull(struct mux *m, struct mux_stream *ms, void *p, size_t n)
 {
 	(void)m;
 	return stream_pull(ms->user, p, n);
+}
+
+/* In tests the way of each piece of payload is thrown for, so that all changes between them happen. */
+static bool
+declined(const struct session *s)
+{
+	uint8_t b = 0;
+
+	if (s->dice)
+		rand_bytes(&b, 1);
+	return b & 1;
+}
+
+ssize_t
+session_on_fetch(struct mux *m, struct mux_stream *ms, size_t n)
+{
+	struct session *s = session_of(m);
+
+	must(s->aside == NULL);
+	if (declined(s))
+		return -EOPNOTSUPP;
+	return stream_fetch(ms->user, n, &s->aside);
 }
 
 void
@@ -143,12 +167,57 @@ on_input(struct conn *c, const uint8_t *p, size_t n)
 	return 0;
 }
 
+/* Payload that goes straight from the link to the stream's socket. */
+static ssize_t
+on_take(struct conn *c)
+{
+	struct session *s = container_of(c, struct session, conn);
+	struct mux_stream *ms;
+	size_t n = mux_expects(&s->mux, &ms);
+	ssize_t r;
+
+	if (n < s->mux.conf.aside_min || ms->user == NULL || declined(s))
+		return -EOPNOTSUPP;
+	r = stream_take(ms->user, &c->sock, n);
+	if (r > 0) {
+		mux_moved(&s->mux, s->w->now, (size_t)r);
+		session_rearm(s);
+	}
+	return r;
+}
+
 static size_t
-on_output(struct conn *c, uint8_t *p, size_t cap)
+on_read_max(struct conn *c)
+{
+	return mux_read_hint(&container_of(c, struct session, conn)->mux);
+}
+
+/* What the kernel holds back is out of our hands: no more than a frame, so that it is as short a time
+ * on a slow link as on a fast one. */
+static void
+tune(struct session *s)
+{
+	size_t unsent = MIN(mux_frame_size(&s->mux), UNSENT_MAX);
+
+	if (unsent < s->unsent / 2 || unsent > s->unsent)
+		sock_unsent(&s->conn.sock, s->unsent = unsent);
+	if (mono_diff_ms(s->w->now, s->tuned_at) < TUNE_MS)
+		return;
+	s->tuned_at = s->w->now;
+	mux_link_rtt(&s->mux, sock_rtt_us(&s->conn.sock));
+}
+
+static size_t
+on_output(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r)
 {
 	struct session *s = container_of(c, struct session, conn);
 	size_t n = mux_output(&s->mux, s->w->now, p, cap);
 
+	tune(s);
+	if (s->aside != NULL) {
+		*aside_r = s->aside;
+		s->aside = NULL;
+	}
 	if (!s->ended)
 		session_rearm(s);
 	return n;
@@ -181,6 +250,16 @@ static const struct conn_ops link_ops = {
 	.ready = on_ready,
 	.input = on_input,
 	.output = on_output,
+	.closed = on_link_closed,
+};
+
+/* The same for a link and a configuration that let payload pass aside. */
+static const struct conn_ops splice_ops = {
+	.ready = on_ready,
+	.input = on_input,
+	.output = on_output,
+	.take = on_take,
+	.read_max = on_read_max,
 	.closed = on_link_closed,
 };
 
@@ -261,7 +340,7 @@ grain_of(const struct limits *l)
 int
 session_open(struct session *s, struct worker *w, int fd, enum role role,
 	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
-	const char *host, const char *software)
+	const char *host, bool splice, const char *software)
 {
 	struct mux_conf conf;
 	uint8_t nonce[MSG_NONCE];
@@ -279,16 +358,20 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	mux_conf_of(&conf, role, limits, software);
 	conf.pool = &worker_streams(w)->datagrams;
 	conf.pool->max = (size_t)limits->worker_queue;
+	s->dice = getenv("ADIT_TEST_DICE") != NULL;
+	if (splice && !layered)
+		conf.aside_min = s->dice ? 1 : MUX_ASIDE_MIN;
 	rand_bytes(nonce, sizeof(nonce));
 	mux_init(&s->mux, &conf, ops->mux, s, nonce, w->now);
-	if (conn_open(&s->conn, w, fd, &link_ops, layered ? &transport->layer : NULL,
+	if (conn_open(&s->conn, w, fd, conf.aside_min > 0 ? &splice_ops : &link_ops,
+		    layered ? &transport->layer : NULL,
 		    transport->inst, module_worker(transport, w->index),
 		    role == ROLE_SERVER ? ADIT_SIDE_SERVER : ADIT_SIDE_AGENT, host) < 0) {
 		mux_fini(&s->mux);
 		return -1;
 	}
 	s->opened = true;
-	sock_tune_link(&s->conn.sock, LINK_UNSENT, limits->dead_after);
+	sock_tune_link(&s->conn.sock, limits->dead_after);
 	conn_kick(&s->conn);
 	session_rearm(s);
 	return 0;

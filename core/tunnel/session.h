@@ -41,16 +41,21 @@ struct session {
 	size_t n_streams;
 	struct turn_end reap;
 	bool ended, opened; /* opened: there was a link */
+	struct mono tuned_at; /* when the link was asked for its round trip time */
+	size_t unsent;        /* that its socket may hold */
+	bool dice;            /* for tests: whether payload moves aside is chosen at random */
+	struct pipe *aside; /* what fetch() took, until the conn has it */
 	uint16_t left_code; /* of the peer's GOAWAY: why the link is closed when it is */
 	uint32_t left_retry_ms;
 	char left_text[MSG_TEXT_MAX + 1];
 };
 
-/* Begins on a connected descriptor. software: constant text for HELLO. 0, or -1 when the transport
+/* Begins on a connected descriptor. splice: payload may pass aside where nothing needs to see it, that
+ * is if the transport has no layer. software: constant text for HELLO. 0, or -1 when the transport
  * refuses: then ended() does not come and the caller frees. */
 int session_open(struct session *s, struct worker *w, int fd, enum role role,
 	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
-	const char *host, const char *software);
+	const char *host, bool splice, const char *software);
 
 /* Ends it, telling the peer. */
 void session_fail(struct session *s, uint16_t code, const char *text);
@@ -60,6 +65,7 @@ void session_rearm(struct session *s);
 
 /* The role's mux_ops use these. */
 ssize_t session_on_pull(struct mux *m, struct mux_stream *ms, void *p, size_t n);
+ssize_t session_on_fetch(struct mux *m, struct mux_stream *ms, size_t n);
 void session_on_data(struct mux *m, struct mux_stream *ms, const uint8_t *p, size_t n);
 void session_on_fin(struct mux *m, struct mux_stream *ms);
 void session_on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struct text text);

@@ -70,6 +70,20 @@ settle(struct stream *st)
 	worker_reap(st->w, &st->reap);
 }
 
+/* Bytes that wait for the socket. */
+static size_t
+waiting(const struct stream *st)
+{
+	return st->out.len + (st->pipe != NULL ? st->pipe->len : 0);
+}
+
+static void
+drop_pipe(struct stream *st)
+{
+	pipe_put(st->w, st->pipe);
+	st->pipe = NULL;
+}
+
 static void
 end_socket(struct stream *st, bool clean)
 {
@@ -84,7 +98,8 @@ end_socket(struct stream *st, bool clean)
 		sock_abort(&st->sock);
 	}
 	if (st->s == NULL)
-		worker_streams(st->w)->bytes -= st->out.len;
+		worker_streams(st->w)->bytes -= waiting(st);
+	drop_pipe(st);
 	bufq_fini(&st->out);
 }
 
@@ -132,7 +147,7 @@ took(struct stream *st, size_t n)
 static void
 shut_if_due(struct stream *st)
 {
-	if (!st->fin || st->shut || st->dead || !st->connected || st->out.len > 0)
+	if (!st->fin || st->shut || st->dead || !st->connected || waiting(st) > 0)
 		return;
 	st->shut = true;
 	if (sock_shutdown(&st->sock) < 0) {
@@ -142,25 +157,52 @@ shut_if_due(struct stream *st)
 	finish_if_done(st);
 }
 
+/* What is in the pipe. 0: it is empty now; else -EAGAIN, or another errno, and the stream is broken. */
+static int
+drain(struct stream *st)
+{
+	while (st->pipe != NULL) {
+		ssize_t n = pipe_drain(st->pipe, &st->sock, false);
+
+		if (n == -EAGAIN)
+			return -EAGAIN;
+		if (n < 0) {
+			broken(st);
+			return (int)n;
+		}
+		if (st->pipe->len == 0)
+			drop_pipe(st);
+		took(st, (size_t)n);
+	}
+	return 0;
+}
+
+static int
+write_queue(struct stream *st)
+{
+	struct iovec iov[8];
+	ssize_t n;
+
+	if (st->out.len == 0)
+		return 0;
+	n = sock_writev(&st->sock, iov, bufq_peek(&st->out, iov, ARRAY_LEN(iov)));
+	if (n == -EAGAIN)
+		return -EAGAIN;
+	if (n < 0) {
+		broken(st);
+		return (int)n;
+	}
+	bufq_consume(&st->out, (size_t)n);
+	took(st, (size_t)n);
+	return st->out.len > 0 ? -EAGAIN : 0;
+}
+
 static void
 on_writable(struct sock *s)
 {
 	struct stream *st = container_of(s, struct stream, sock);
-	struct iovec iov[8];
-	ssize_t n;
 
-	if (st->out.len > 0) {
-		n = sock_writev(s, iov, bufq_peek(&st->out, iov, ARRAY_LEN(iov)));
-		if (n < 0 && n != -EAGAIN) {
-			broken(st);
-			return;
-		}
-		if (n > 0) {
-			bufq_consume(&st->out, (size_t)n);
-			took(st, (size_t)n);
-		}
-	}
-	if (st->out.len == 0) {
+	if (drain(st) == 0 && write_queue(st) == 0) {
 		sock_want_write(s, false);
 		shut_if_due(st);
 	}
@@ -186,7 +228,7 @@ stream_data(struct stream *st, const uint8_t *p, size_t n)
 		return;
 	if (st->watch != NULL)
 		http_watch_request(st->watch, p, n, st->w->now);
-	if (st->connected && st->out.len == 0) {
+	if (st->connected && waiting(st) == 0) {
 		done = sock_write(&st->sock, p, n);
 		if (done < 0 && done != -EAGAIN) {
 			broken(st);
@@ -198,6 +240,37 @@ stream_data(struct stream *st, const uint8_t *p, size_t n)
 	}
 	if ((size_t)done < n)
 		keep(st, p + done, n - (size_t)done);
+}
+
+static size_t
+aside_min(const struct stream *st)
+{
+	return st->ms->m->conf.aside_min;
+}
+
+ssize_t
+stream_take(struct stream *st, struct sock *link, size_t n)
+{
+	ssize_t r;
+
+	if (st->dead || !st->connected || st->out.len > 0)
+		return -EOPNOTSUPP;
+	n = (size_t)MIN(n, http_watch_blind_request(st->watch));
+	if (n < aside_min(st))
+		return -EOPNOTSUPP;
+	if (st->pipe == NULL && (st->pipe = pipe_get(st->w)) == NULL)
+		return -EOPNOTSUPP;
+	r = pipe_fill(st->pipe, link, n);
+	if (st->pipe->len == 0)
+		drop_pipe(st);
+	else if (r == -EAGAIN) /* which of the two cannot be told: reading finds out */
+		return -EOPNOTSUPP;
+	if (r <= 0)
+		return r;
+	http_watch_skip_request(st->watch, (uint64_t)r);
+	if (drain(st) == -EAGAIN)
+		sock_want_write(&st->sock, true);
+	return r;
 }
 
 void
@@ -226,6 +299,20 @@ on_readable(struct sock *s)
 		mux_ready(st->ms);
 }
 
+/* After r, what reading has given. drained: that was all for now. */
+static void
+came(struct stream *st, ssize_t r, bool drained)
+{
+	if (r == -EAGAIN || drained) {
+		sock_want_read(&st->sock, true);
+	} else if (r == 0) {
+		st->eof = true;
+		finish_if_done(st);
+	} else if (r < 0) {
+		end_socket(st, false);
+	}
+}
+
 ssize_t
 stream_pull(struct stream *st, void *p, size_t n)
 {
@@ -236,15 +323,38 @@ stream_pull(struct stream *st, void *p, size_t n)
 		count(&st->w->stats.rx_bytes, (uint64_t)r);
 		if (st->watch != NULL)
 			http_watch_response(st->watch, p, (size_t)r, st->w->now);
+		st->bulk = (size_t)r >= aside_min(st);
 	}
-	if (r == -EAGAIN || (r > 0 && (size_t)r < n)) {
-		sock_want_read(&st->sock, true);
-	} else if (r == 0) {
-		st->eof = true;
-		finish_if_done(st);
-	} else if (r < 0) {
-		end_socket(st, false);
+	came(st, r, r > 0 && (size_t)r < n);
+	return r;
+}
+
+ssize_t
+stream_fetch(struct stream *st, size_t n, struct pipe **pipe_r)
+{
+	struct pipe *p;
+	ssize_t r;
+
+	n = (size_t)MIN(n, http_watch_blind_response(st->watch));
+	if (!st->bulk || st->dead || n < aside_min(st))
+		return -EOPNOTSUPP;
+	p = pipe_get(st->w);
+	if (p == NULL)
+		return -EOPNOTSUPP;
+	r = pipe_fill(p, &st->sock, n);
+	if (r > 0)
+		*pipe_r = p;
+	else
+		pipe_put(st->w, p);
+	if (r > 0) {
+		st->rx_bytes += (uint64_t)r;
+		count(&st->w->stats.rx_bytes, (uint64_t)r);
+		http_watch_skip_response(st->watch, (uint64_t)r);
+		st->bulk = (size_t)r >= aside_min(st);
+		if (st->bulk) /* how much is left the number does not tell: a pipe takes so many pieces */
+			mux_ready(st->ms);
 	}
+	came(st, r, r > 0 && !st->bulk);
 	return r;
 }
 
@@ -299,7 +409,7 @@ stream_gone(struct stream *st)
 		flush_begin(st, st->s->limits->flush_timeout);
 		st->s->n_streams--;
 		st->s = NULL;
-		ws->bytes += st->out.len;
+		ws->bytes += waiting(st);
 		bound_flushing(ws);
 	}
 	settle(st);

@@ -30,7 +30,8 @@ struct stream {
 	struct session *s;     /* NULL once the mux has forgotten the stream */
 	struct mux_stream *ms; /* likewise */
 	struct list node;      /* in session->streams, or the worker's list of streams that flush */
-	struct bufq out;       /* for the socket */
+	struct pipe *pipe;     /* bytes for the socket that came aside, or NULL */
+	struct bufq out;       /* for the socket, behind those */
 	struct turn_end reap;
 	struct flush *flush;   /* while it flushes without a session, or NULL */
 	bool connected;        /* else bytes are kept until it is */
@@ -38,6 +39,7 @@ struct stream {
 	bool fin;              /* the peer's FIN: ours follows when out is empty */
 	bool shut;             /* ours is sent */
 	bool dead;             /* the socket is closed */
+	bool bulk;             /* it gave much the last time: more is fetched aside */
 	uint64_t rx_bytes, tx_bytes; /* from and to the socket */
 	struct http_watch *watch; /* agent: what passes looks like HTTP; or NULL */
 	struct dial *dial;        /* agent: until it is connected, or NULL */
@@ -58,6 +60,10 @@ void stream_abort(struct stream *st, uint16_t code, const char *text);
 
 /* Upcalls of the mux; st is ms->user. */
 ssize_t stream_pull(struct stream *st, void *p, size_t n);
+/* Up to n bytes of the socket into a pipe, for mux_ops.fetch(). */
+ssize_t stream_fetch(struct stream *st, size_t n, struct pipe **pipe_r);
+/* Up to n bytes of the link straight to the socket, for conn_ops.take(). */
+ssize_t stream_take(struct stream *st, struct sock *link, size_t n);
 void stream_data(struct stream *st, const uint8_t *p, size_t n);
 void stream_fin(struct stream *st);
 void stream_reset(struct stream *st);

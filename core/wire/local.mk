@@ -8,4 +8,5 @@ core_sources += \
 	%D%/mux_recv.c \
 	%D%/mux_send.c \
 	%D%/mux_stream.c \
+	%D%/rate.c %D%/rate.h \
 	%D%/state.c %D%/state.h

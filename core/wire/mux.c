@@ -76,6 +76,7 @@ mux_init(struct mux *m, const struct mux_conf *conf, const struct mux_ops *ops, 
 	m->now = m->began = m->heard = m->pings_at = now;
 	m->pings = PING_BURST;
 	bufq_init(&m->ctl);
+	rate_init(&m->rate);
 	list_init(&m->due);
 	list_init(&m->ready);
 	list_init(&m->parked);
@@ -261,6 +262,12 @@ mux_tick(struct mux *m, struct mono now)
 	expire_opening(m);
 	if (reached(now, list_deadline(&m->zombies, MUX_ZOMBIE_MS)))
 		mux_fail(m, CODE_PROTOCOL, "a reset stream was never ended by the peer");
+}
+
+void
+mux_link_rtt(struct mux *m, int64_t us)
+{
+	m->link_rtt_us = us;
 }
 
 /* ---- Login and tunnels -------------------------------------------------------------------------*/

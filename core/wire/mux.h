@@ -10,6 +10,9 @@
  * streams in deficit round robin. Payload is pulled from the streams' sockets at that moment, straight
  * into the buffer, so nothing waits in user space that the link does not take now. Only datagrams do,
  * within bounds: their sockets cannot hold them back.
+ * Aside: between bytes of a bare link and a socket, large payloads need not pass through here at all.
+ * Going out, fetch() offers the owner to take payload aside and to send it itself behind the output;
+ * coming in, mux_expects() says how much of what the link brings next is nothing but payload.
  * Time: mux_tick() when mux_deadline() has come.
  *
  * Upcalls may call any function of the same mux but mux_recv, mux_output, mux_tick and mux_fini. A
@@ -28,6 +31,7 @@
 #include "wire/code.h"
 #include "wire/frame.h"
 #include "wire/msg.h"
+#include "wire/rate.h"
 #include "wire/state.h"
 
 #define MUX_FLOOR 16384u     /* outstanding bytes of a stream that are always free */
@@ -37,6 +41,8 @@
 #define MUX_CHALLENGES 8u
 #define MUX_ZOMBIE_MS 30000  /* for the peer's end after our RESET */
 #define MUX_OUTPUT_MIN 32768u
+#define MUX_READ_AHEAD 4096u
+#define MUX_ASIDE_MIN 32768u /* bytes: less than that is not worth being moved aside */
 #define MUX_CTL_MAX 262144u  /* queued control bytes (BIND answers and the like); more: close */
 
 struct mux;
@@ -60,6 +66,7 @@ struct mux_conf {
 	size_t flow_datagrams, flow_bytes, datagram_bytes;
 	struct mux_pool *pool; /* NULL: no common bound */
 	int64_t datagram_ms;
+	uint32_t aside_min;   /* payloads that may go aside (fetch()) are no shorter; 0: none */
 };
 
 /* One stream. Fields behind "mux" are for wire/ alone. */
@@ -145,6 +152,11 @@ struct mux_ops {
 	 * -EAGAIN: none now, mux_ready() will be called. Another negative errno: broken, RESET is
 	 * sent with the code for a reset socket; no upcall comes but gone(). */
 	ssize_t (*pull)(struct mux *m, struct mux_stream *st, void *p, size_t n);
+	/* As pull(), but the bytes are kept by the owner, who sends them right behind what this
+	 * mux_output() gives. -EOPNOTSUPP: not now, pull() is asked instead. Whether there may be more
+	 * is not told by their number: then fetch() calls mux_ready(). Only if conf.aside_min
+	 * is not 0. */
+	ssize_t (*fetch)(struct mux *m, struct mux_stream *st, size_t n);
 	/* The other end will leave (GOAWAY). */
 	void (*goaway)(struct mux *m, const struct msg_goaway *goaway);
 	/* There is something for mux_output(). */
@@ -168,6 +180,7 @@ struct mux {
 	bool ping_due, ping_waiting;
 	uint64_t ping_token;
 	int64_t rtt_us, rtt_min_us; /* smoothed and least; 0 unknown */
+	int64_t link_rtt_us; /* what the owner knows of the link's own; 0 unknown */
 	/* receiving */
 	uint8_t head[FRAME_HEADER];
 	size_t head_n;
@@ -175,10 +188,13 @@ struct mux {
 	uint32_t left;         /* of its payload */
 	struct mux_stream *data_st; /* of a DATA frame; NULL: skip the payload */
 	bool skip;             /* payload of an unknown frame */
+	unsigned bulk;         /* frames that may come before large ones count as over */
 	uint8_t *ctl_in;       /* a control payload that came in pieces */
 	uint64_t rx_total, rx_base, rx_acked; /* acked: what our last ACK said */
 	/* sending */
 	struct bufq ctl;
+	struct rate rate;
+	size_t aside; /* payload bytes that the owner sends behind the output under way */
 	uint64_t tx_total, tx_base, tx_acked;
 	uint64_t pongs[MUX_PONGS];
 	unsigned n_pongs;
@@ -218,9 +234,24 @@ void mux_fini(struct mux *m);
 int mux_recv(struct mux *m, struct mono now, const uint8_t *p, size_t n);
 
 /* Fills p with at most cap bytes (cap at least MUX_OUTPUT_MIN); returns how many. After 0 there is
- * nothing until wake(). */
+ * nothing until wake(). If fetch() took payload aside, it belongs right behind these bytes. */
 size_t mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap);
 bool mux_wants_output(const struct mux *m);
+
+/* Of what the link brings next, this many bytes are payload of one DATA frame of *st_r, whose owner
+ * may take them from the link itself and then say mux_moved(). 0: none. */
+size_t mux_expects(const struct mux *m, struct mux_stream **st_r);
+/* How many bytes are best read at once: all that come, unless large frames have come lately. Then no
+ * more than leads to the next of them, so that its payload can be taken. */
+size_t mux_read_hint(const struct mux *m);
+void mux_moved(struct mux *m, struct mono now, size_t n);
+
+/* The longest payload that a DATA frame has now: what the link takes in about a millisecond. */
+uint32_t mux_frame_size(const struct mux *m);
+
+/* The link's own round trip time in microseconds, without what either end takes to read; said again
+ * when it may have changed. Without it the shortest PING is taken. */
+void mux_link_rtt(struct mux *m, int64_t us);
 
 struct mono mux_deadline(const struct mux *m);
 void mux_tick(struct mux *m, struct mono now);

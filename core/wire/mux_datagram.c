@@ -265,8 +265,8 @@ mux_output_datagrams(struct mux *m, struct wr *w)
 			clear(m, f);
 			continue;
 		}
-		if (list_empty(&m->ready))
-			m->dg.lead = 0;
+		if (list_empty(&m->ready) || !mux_may_fly(m, wr_len(w)))
+			m->dg.lead = 0; /* nobody is held up */
 		if (m->dg.lead >= LEAD_MAX)
 			return;
 		if (f->deficit <= 0) {

@@ -75,6 +75,8 @@ const char *mux_got_datagram(struct mux_stream *st, const uint8_t *p, size_t n);
 void mux_output_part(struct mux *m, struct wr *w);
 /* Datagrams in turn; while DATA waits, too, only until they have had as much as it. */
 void mux_output_datagrams(struct mux *m, struct wr *w);
+/* mux_send.c: whether more payload may be put on its way, n bytes being in the output already. */
+bool mux_may_fly(const struct mux *m, size_t n);
 void mux_datagrams_data(struct mux *m, size_t n); /* n bytes of DATA have left */
 
 #endif

@@ -15,6 +15,8 @@
 #include "util/compiler.h"
 #include "wire/mux_priv.h"
 
+#define BULK_FRAMES 16u /* so many small ones without a large one: nothing is to be expected */
+
 static void
 protocol_error(struct mux *m, const char *what)
 {
@@ -177,6 +179,8 @@ on_ack(struct mux *m, const uint8_t *p, size_t n)
 	if (m->tx_base + seq > m->tx_total || seq > m->tx_total || seq < m->tx_acked)
 		return "ACK of bytes that were not sent, or below an earlier one";
 	m->tx_acked = seq;
+	mux_wake(m);
+	rate_acked(&m->rate, m->now, seq, m->tx_total < m->tx_base + seq + MUX_ACK_EVERY);
 	return NULL;
 }
 
@@ -469,6 +473,11 @@ begin_frame(struct mux *m)
 	frame_decode(m->head, &m->f);
 	m->frames_in++;
 	m->left = m->f.len;
+	if (m->f.type == FRAME_DATA && m->conf.aside_min > 0 &&
+		m->f.len >= m->conf.aside_min)
+		m->bulk = BULK_FRAMES;
+	else if (m->bulk > 0)
+		m->bulk--;
 	m->skip = false;
 	m->data_st = NULL;
 	bad = frame_check(&m->f, m->conf.max_frame);
@@ -560,6 +569,37 @@ take_header(struct mux *m, const uint8_t *p, size_t n)
 	m->head_n += take;
 	count(m, take);
 	return take;
+}
+
+size_t
+mux_expects(const struct mux *m, struct mux_stream **st_r)
+{
+	if (mux_over(m) || m->head_n < FRAME_HEADER || m->data_st == NULL ||
+		m->data_st->tx_end == END_RESET)
+		return 0;
+	*st_r = m->data_st;
+	return m->left;
+}
+
+size_t
+mux_read_hint(const struct mux *m)
+{
+	if (m->bulk == 0)
+		return SIZE_MAX;
+	if (m->bulk == BULK_FRAMES) /* in a large frame, or right behind it */
+		return (m->head_n == FRAME_HEADER ? m->left : 0) + FRAME_HEADER - m->head_n % FRAME_HEADER;
+	return MUX_READ_AHEAD;
+}
+
+void
+mux_moved(struct mux *m, struct mono now, size_t n)
+{
+	must(n <= m->left && m->head_n == FRAME_HEADER);
+	m->now = m->heard = now;
+	count(m, n);
+	m->left -= (uint32_t)n;
+	if (m->left == 0)
+		end_frame(m);
 }
 
 int

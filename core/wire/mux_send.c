@@ -3,7 +3,8 @@
 
 /* The way out: queued control frames, then what is owed by counters and flags, then DATA in deficit
  * round robin (protocol.md sections 6 and 7). Pure. Payload is pulled straight into the buffer that
- * goes to the link, behind the header's place. */
+ * goes to the link, behind the header's place, or the owner fetches it aside and sends it itself;
+ * then that frame is the last of the output. */
 
 #include <config.h>
 
@@ -17,7 +18,7 @@
 #define SESSION_CONTROL_MAX 320u /* ACK, all PONGs, PING and BLOCKED together */
 #define STREAM_CONTROL_MAX 700u /* OPEN, OPEN_OK, CREDIT, BLOCKED and an end of one stream together */
 #define DATA_ROOM_MIN 16384u    /* with less room than this no DATA frame is begun */
-#define QUANTUM 65536
+#define FRAME_SHARE_MIN 16384 /* of a stream's turn: what is left below that waits for its next one */
 
 void
 mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n)
@@ -227,15 +228,45 @@ finish(struct mux_stream *st, struct wr *w)
 static void
 again(struct mux_stream *st, bool more)
 {
-	if (!more) {
+	if (!more && !list_linked(&st->run)) { /* else the owner has called mux_ready() */
 		st->deficit = 0;
-		return; /* unless pull() has called mux_ready() it is in no list */
+		return;
 	}
 	list_remove(&st->run);
-	if (st->deficit > 0)
+	if (st->deficit >= FRAME_SHARE_MIN)
 		list_push_front(&st->m->ready, &st->run);
 	else
 		list_push(&st->m->ready, &st->run);
+}
+
+uint32_t
+mux_frame_size(const struct mux *m)
+{
+	return MIN(rate_frame(&m->rate, FRAME_DATA_MAX_LIMIT), m->peer.max_frame);
+}
+
+/* Up to max bytes of payload, into the buffer or aside. What pull() returns. */
+static ssize_t
+payload(struct mux_stream *st, struct wr *w, size_t max, bool *more_r)
+{
+	struct mux *m = st->m;
+	ssize_t n = -EOPNOTSUPP;
+
+	if (m->conf.aside_min > 0 && max >= m->conf.aside_min) {
+		n = m->ops->fetch(m, st, max);
+		*more_r = false;
+		if (n > 0) {
+			must(st->tx_end == END_OPEN && !mux_over(m)); /* else the bytes were lost */
+			m->aside = (size_t)n;
+		}
+	}
+	if (n == -EOPNOTSUPP) {
+		max = MIN(max, wr_room(w) - FRAME_HEADER);
+		n = m->ops->pull(m, st, w->p + FRAME_HEADER, max);
+		*more_r = n == (ssize_t)max;
+	}
+	must(n <= (ssize_t)max);
+	return n;
 }
 
 /* What the session lets st send: its floor always, of the rest something when it is its turn, which is
@@ -257,6 +288,7 @@ output_frame(struct mux_stream *st, struct wr *w, bool turn)
 	uint64_t own = credit_own(st), shared = share_of(st, turn);
 	size_t max;
 	ssize_t n;
+	bool more;
 
 	if (own == 0) {
 		say_blocked(st);
@@ -266,12 +298,12 @@ output_frame(struct mux_stream *st, struct wr *w, bool turn)
 		park(st);
 		return;
 	}
-	if (st->deficit <= 0)
-		st->deficit += QUANTUM;
-	max = MIN(wr_room(w) - FRAME_HEADER, m->peer.max_frame);
+	max = mux_frame_size(m);
+	if (st->deficit < FRAME_SHARE_MIN)
+		st->deficit += (int32_t)max;
 	max = MIN(max, (size_t)st->deficit);
 	max = (size_t)MIN((uint64_t)max, MIN(own, shared));
-	n = m->ops->pull(m, st, w->p + FRAME_HEADER, max);
+	n = payload(st, w, max, &more);
 	if (st->tx_end != END_OPEN || mux_over(m)) /* the owner has ended it meanwhile */
 		return;
 	if (n == -EAGAIN) {
@@ -281,20 +313,29 @@ output_frame(struct mux_stream *st, struct wr *w, bool turn)
 	} else if (n == 0) {
 		finish(st, w);
 	} else {
-		must((size_t)n <= max);
 		put_frame(w, FRAME_DATA, st->id, (uint32_t)n);
-		w->p += n;
+		if (m->aside == 0)
+			w->p += n;
 		credit_sent(st, (uint32_t)n);
 		mux_datagrams_data(m, (size_t)n);
 		st->deficit -= (int32_t)n;
-		again(st, (size_t)n == max);
+		again(st, more);
 	}
+}
+
+bool
+mux_may_fly(const struct mux *m, size_t n)
+{
+	int64_t rtt_us = m->link_rtt_us != 0 ? m->link_rtt_us : m->rtt_min_us;
+	uint64_t sent = m->tx_total + n, acked = m->tx_base + m->tx_acked;
+
+	return rtt_us == 0 || sent < acked || sent - acked < rate_flight(&m->rate, rtt_us);
 }
 
 static void
 output_data(struct mux *m, struct wr *w)
 {
-	while (wr_room(w) >= DATA_ROOM_MIN) {
+	while (m->aside == 0 && wr_room(w) >= DATA_ROOM_MIN && mux_may_fly(m, wr_len(w))) {
 		struct list *n = list_pop(&m->ready);
 		bool turn = n == NULL;
 
@@ -314,7 +355,7 @@ output_payload(struct mux *m, struct wr *w)
 {
 	mux_output_datagrams(m, w);
 	output_data(m, w);
-	if (wr_room(w) >= DATA_ROOM_MIN) /* no DATA is left */
+	if (m->aside == 0 && wr_room(w) >= DATA_ROOM_MIN) /* no DATA is left */
 		mux_output_datagrams(m, w);
 }
 
@@ -326,7 +367,11 @@ mux_wants_output(const struct mux *m)
 	if (!mux_alive(m))
 		return false;
 	if (m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due || m->flush_credit ||
-		!list_empty(&m->due) || !list_empty(&m->ready) || !list_empty(&m->dg.flows))
+		!list_empty(&m->due) || !list_empty(&m->dg.flows))
+		return true;
+	if (!mux_may_fly(m, 0))
+		return false;
+	if (!list_empty(&m->ready))
 		return true;
 	return !list_empty(&m->parked) && credit_shared(m) > 0;
 }
@@ -345,12 +390,17 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 		if (m->flush_credit)
 			credit_flush(m);
 		output_due(m, &w);
+		m->aside = 0;
 		if (list_empty(&m->due))
 			output_payload(m, &w);
-		output_due(m, &w); /* BLOCKED and ends that sending has found */
-		output_blocked(m, &w);
+		if (m->aside == 0) {
+			output_due(m, &w); /* BLOCKED and ends that sending has found */
+			output_blocked(m, &w);
+		}
+		rate_sent(&m->rate, now);
 	}
 	must(!w.bad);
-	m->tx_total += wr_len(&w);
+	m->tx_total += wr_len(&w) + m->aside;
+	m->aside = 0;
 	return wr_len(&w);
 }

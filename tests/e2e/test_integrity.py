@@ -33,10 +33,10 @@ def integrity(target, public, streams, size, parallel, timeout):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run_through(site, streams, size, parallel, timeout, **options):
+def run_through(site, streams, size, parallel, timeout, agent_options=None, **options):
     server = site.server(**options)
     target = free_port()
-    agent = site.agent(server, target)
+    agent = site.agent(server, target, **(agent_options or {}))
     before = descriptors(server), descriptors(agent)
     integrity(target, agent.public, streams, size, parallel, timeout)
     until(lambda: (descriptors(server), descriptors(agent)) == before,
@@ -49,6 +49,20 @@ def test_every_size_and_ending(site, workers):
         run_through(site, 2000, "64MiB", 16, 1800, conf={"workers": workers})
     else:
         run_through(site, 300, "4MiB", 16, 120, conf={"workers": workers})
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_both_ways_of_moving_at_random(site, workers):
+    """Each piece of payload, however short, is copied or moved inside the kernel by the throw of a dice."""
+    dice = {"ADIT_TEST_DICE": "1"}
+    streams, size, timeout = (2000, "64MiB", 1800) if FULL else (300, "4MiB", 240)
+    run_through(site, streams, size, 16, timeout, conf={"workers": workers}, env=dice,
+                agent_options={"env": dice})
+
+
+def test_copying_alone(site):
+    run_through(site, 200, "4MiB", 16, 120, conf={"splice": False},
+                agent_options={"env": {"ADIT_TEST_DICE": "1"}})
 
 
 @pytest.mark.parametrize("parallel", [1, 64])

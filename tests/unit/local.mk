@@ -86,11 +86,13 @@ wire_tests = \
 	%D%/test-frame \
 	%D%/test-msg \
 	%D%/test-mux \
+	%D%/test-mux-aside \
 	%D%/test-mux-credit \
 	%D%/test-mux-datagram \
 	%D%/test-mux-limits \
 	%D%/test-mux-random \
 	%D%/test-mux-sim \
+	%D%/test-rate \
 	%D%/test-state \
 	%D%/test-vectors
 check_PROGRAMS += $(wire_tests)
@@ -102,6 +104,8 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_msg_LDADD = $(unit_libs)
 %C%_test_mux_SOURCES = %D%/test-mux.c $(pair_sources)
 %C%_test_mux_LDADD = $(unit_libs)
+%C%_test_mux_aside_SOURCES = %D%/test-mux-aside.c $(pair_sources)
+%C%_test_mux_aside_LDADD = $(unit_libs)
 %C%_test_mux_credit_SOURCES = %D%/test-mux-credit.c $(pair_sources)
 %C%_test_mux_credit_LDADD = $(unit_libs)
 %C%_test_mux_datagram_SOURCES = %D%/test-mux-datagram.c $(pair_sources)
@@ -112,6 +116,7 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_mux_random_LDADD = $(unit_libs)
 %C%_test_mux_sim_SOURCES = %D%/test-mux-sim.c %D%/simlink.c %D%/simlink.h $(pair_sources)
 %C%_test_mux_sim_LDADD = $(unit_libs)
+%C%_test_rate_LDADD = $(unit_libs)
 %C%_test_state_LDADD = $(unit_libs)
 %C%_test_vectors_SOURCES = %D%/test-vectors.c $(pair_sources) $(frametext_sources)
 %C%_test_vectors_LDADD = $(unit_libs)

@@ -17,6 +17,12 @@
 
 #define EVERYTHING SIZE_MAX
 
+void
+pair_fast(struct pair *p)
+{
+	p->agent.m.rate.per_ms = p->server.m.rate.per_ms = FRAME_DATA_MAX_LIMIT;
+}
+
 struct end *
 pair_peer(struct end *e)
 {
@@ -415,6 +421,30 @@ on_pull(struct mux *m, struct mux_stream *st, void *p, size_t n)
 	return (ssize_t)n;
 }
 
+static ssize_t
+on_fetch(struct mux *m, struct mux_stream *st, size_t n)
+{
+	struct end *e = end_of(m);
+	struct sock *k = sock_of(m, st);
+	ssize_t r;
+
+	must(m->conf.aside_min > 0 && n >= m->conf.aside_min && e->aside == NULL);
+	if (k->avail % 3 == 0)
+		return -EOPNOTSUPP;
+	e->aside = xmalloc(n);
+	r = on_pull(m, st, e->aside, n);
+	if (r > 0) {
+		e->aside_n = (size_t)r;
+		e->n_fetched++;
+		if (k->avail > 0)
+			mux_ready(st);
+	} else {
+		free(e->aside);
+		e->aside = NULL;
+	}
+	return r;
+}
+
 static void
 on_goaway(struct mux *m, const struct msg_goaway *goaway)
 {
@@ -464,6 +494,7 @@ static const struct mux_ops ops = {
 	.reset = on_reset,
 	.gone = on_gone,
 	.pull = on_pull,
+	.fetch = on_fetch,
 	.goaway = on_goaway,
 	.wake = on_wake,
 	.closed = on_closed,
@@ -514,6 +545,7 @@ end_fini(struct end *e)
 	}
 	free(e->socks);
 	free(e->out.p);
+	free(e->aside);
 }
 
 void
@@ -533,30 +565,78 @@ pair_fini(struct pair *p)
 	end_fini(&p->server);
 }
 
+static void
+link_room(struct link *l, size_t n)
+{
+	if (l->from == l->to)
+		l->from = l->to = 0;
+	if (l->cap - l->to < n && l->from > 0) {
+		memmove(l->p, l->p + l->from, l->to - l->from);
+		l->to -= l->from;
+		l->from = 0;
+	}
+	if (l->cap - l->to < n) {
+		l->cap = MAX(l->cap * 2, l->to + n);
+		l->p = xrealloc(l->p, l->cap);
+	}
+}
+
 size_t
 end_output(struct end *e, size_t cap)
 {
 	struct link *l = &e->out;
 	size_t n;
 
-	if (l->from == l->to)
-		l->from = l->to = 0;
-	if (l->cap - l->to < cap && l->from > 0) {
-		memmove(l->p, l->p + l->from, l->to - l->from);
-		l->to -= l->from;
-		l->from = 0;
-	}
-	if (l->cap - l->to < cap) {
-		l->cap = MAX(l->cap * 2, l->to + cap);
-		l->p = xrealloc(l->p, l->cap);
-	}
+	link_room(l, cap);
 	n = mux_output(&e->m, e->pair->now, l->p + l->to, cap);
-	must(n <= cap);
+	must(n <= cap && (n > 0 || e->aside == NULL));
 	l->to += n;
+	if (e->aside != NULL) {
+		link_room(l, e->aside_n);
+		memcpy(l->p + l->to, e->aside, e->aside_n);
+		l->to += e->aside_n;
+		n += e->aside_n;
+		free(e->aside);
+		e->aside = NULL;
+	}
 	must(n > 0 || !mux_wants_output(&e->m)); /* whoever gets nothing stops asking */
 	if (!mux_wants_output(&e->m))
 		e->awake = false;
 	return n;
+}
+
+/* The next of n bytes, as far as they are taken at once: aside, or by mux_recv(). */
+static size_t
+receive_some(struct end *e, const uint8_t *p, size_t n)
+{
+	struct mux_stream *st;
+	size_t aside = mux_expects(&e->m, &st);
+
+	if (e->m.conf.aside_min == 0) {
+		mux_recv(&e->m, e->pair->now, p, n);
+		return n;
+	}
+	if (aside == 0 || e->m.frames_in % 3 == 0) {
+		n = MIN(MIN(n, 60000), mux_read_hint(&e->m));
+		mux_recv(&e->m, e->pair->now, p, n);
+		return n;
+	}
+	n = MIN(n, aside);
+	e->n_moved++;
+	on_data(&e->m, st, p, n);
+	mux_moved(&e->m, e->pair->now, n);
+	return n;
+}
+
+static void
+receive(struct end *e, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		size_t took = receive_some(e, p, n);
+
+		p += took;
+		n -= took;
+	}
 }
 
 /* The bytes are copied to a block of their own size, so that a sanitizer sees who reads behind it. */
@@ -573,7 +653,7 @@ end_deliver(struct end *e, size_t n)
 	copy = xmalloc(n);
 	memcpy(copy, l->p + l->from, n);
 	l->from += n;
-	mux_recv(&to->m, e->pair->now, copy, n);
+	receive(to, copy, n);
 	free(copy);
 	return n;
 }

@@ -6,7 +6,9 @@
  * clock that stands still until it is told. One thread.
  *
  * What a socket sends is a pattern of stream id, direction and position, so that the other end knows
- * every byte that may come next: nothing can be lost, doubled or reordered unseen. Whatever a test
+ * every byte that may come next: nothing can be lost, doubled or reordered unseen. With
+ * conf.aside_min
+ * some payload goes out through fetch() and comes in through mux_expects(). Whatever a test
  * must never see (a wrong byte, an upcall after gone(), FIN without FIN) fails at once in must(). */
 
 #ifndef ADIT_TESTS_PAIR_H
@@ -48,6 +50,9 @@ struct end {
 	struct mux m;
 	struct pair *pair;
 	struct link out; /* towards the other end */
+	uint8_t *aside;  /* what fetch() has taken, until it is behind the output */
+	size_t aside_n;
+	unsigned n_fetched, n_moved; /* how often payload went aside, out and in */
 	struct sock **socks;
 	size_t n_socks, socks_cap;
 	/* how the owner behaves */
@@ -93,6 +98,8 @@ void pair_pump(struct pair *p);
 void pair_sleep(struct pair *p, int64_t ms); /* the clock, and mux_tick() for both */
 /* Login, and one tunnel (number 1). */
 void pair_login(struct pair *p);
+/* As if both ends had found the link to be very fast: frames are as long as they can be. */
+void pair_fast(struct pair *p);
 
 /* A public connection at the server; NULL when the mux refuses. */
 struct sock *pair_open(struct pair *p);

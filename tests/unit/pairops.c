@@ -285,6 +285,7 @@ configure(struct run *r)
 		conf[i].session_window = b & 16 ? 65536 : b & 32 ? 200000 : 1048576;
 		conf[i].max_frame = b & 64 ? 16384 : b & 128 ? 262144 : 30000;
 	}
+	conf[0].aside_min = conf[1].aside_min = flags & 128 ? 1 + byte(r) * 128 : 0;
 	conf[0].max_streams = flags & 1 ? 4 : 64;
 	pair_init(&r->p, &conf[0], &conf[1]);
 	r->p.server.challenges = flags >> 1 & 3;
@@ -292,6 +293,8 @@ configure(struct run *r)
 	r->p.server.hold_data = flags >> 4 & 1;
 	r->p.agent.hold_open = flags >> 5 & 1;
 	r->tunnel = 1;
+	if (flags & 128)
+		pair_fast(&r->p);
 	if (flags & 64 || !r->ends)
 		pair_login(&r->p);
 }
@@ -349,6 +352,8 @@ pairops_run(const uint8_t *data, size_t n, bool ends)
 		pair_finish(&r.p);
 	sum_up(&r.p.agent, &res);
 	sum_up(&r.p.server, &res);
+	res.aside += r.p.agent.n_fetched + r.p.server.n_fetched;
+	res.aside += r.p.agent.n_moved + r.p.server.n_moved;
 	pair_fini(&r.p);
 	return res;
 }

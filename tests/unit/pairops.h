@@ -14,6 +14,7 @@
 
 struct pairops_result {
 	unsigned ops, streams, fins, resets, refused;
+	unsigned aside; /* payloads that were fetched or moved past the mux */
 	uint64_t bytes; /* that arrived, both ways */
 	bool closed;    /* the session ended before the bytes did */
 };

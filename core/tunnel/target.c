@@ -16,8 +16,6 @@
 #include "tunnel/http_watch.h"
 #include "util/log.h"
 
-#define EPHEMERAL_FROM 10000 /* below, no usual ip_local_port_range begins */
-
 /* One stream's way to its target. */
 struct dial {
 	struct stream *st;
@@ -120,11 +118,13 @@ static void try_next(struct dial *d);
 
 /* Nobody listens, but the kernel gave our end the very port that we dial: a connection with itself. */
 static bool
-met_itself(const struct sock *s)
+met_itself(const struct sock *s, uint16_t port)
 {
 	struct addr local, peer;
 
 	sock_local(s, &local);
+	if (addr_port(&local) != port)
+		return false;
 	sock_peer(s, &peer);
 	return peer.len > 0 && addr_equal(&local, &peer);
 }
@@ -135,7 +135,7 @@ on_connected(struct sock *s, int err)
 	struct stream *st = container_of(s, struct stream, sock);
 	struct dial *d = st->dial;
 
-	if (err == 0 && st->tunnel->port >= EPHEMERAL_FROM && met_itself(s))
+	if (err == 0 && met_itself(s, st->tunnel->port))
 		err = -ECONNREFUSED;
 	if (err == 0) {
 		connected(d);

@@ -15,7 +15,7 @@ TESTS += %D%/test_stall.py %D%/test_crowd.py
 EXTRA_DIST += %D%/procfs.py %D%/agents.py %D%/bulk.py %D%/crowd.py %D%/test_stall.py \
 	%D%/test_crowd.py
 TESTS += %D%/test_faults.py %D%/test_plugins.py
-EXTRA_DIST += %D%/test_faults.py %D%/test_plugins.py
+EXTRA_DIST += %D%/selfdial.py %D%/test_faults.py %D%/test_plugins.py
 TESTS += %D%/test_bench.py
 EXTRA_DIST += %D%/test_bench.py
 TESTS += %D%/test_reload.py

@@ -10,8 +10,11 @@ import datetime
 import os
 import random
 import re
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -562,3 +565,15 @@ def test_client_lands_on_another_worker(site):
     third = site.agent(server, echo.port, "--agent", "same")
     assert third.public == old.public
     act()
+
+
+@pytest.mark.parametrize("port", [5000, 40000])
+def test_a_target_that_is_away_is_not_the_agent_itself(port):
+    here = os.path.dirname(os.path.abspath(__file__))
+    unshare = shutil.which("unshare")
+    if os.getuid() != 0 or unshare is None or shutil.which("ip") is None or subprocess.call(
+            [unshare, "-n", "true"], stderr=subprocess.DEVNULL) != 0:
+        pytest.skip("no network of its own can be made")
+    argv = [unshare, "-n", sys.executable, os.path.join(here, "selfdial.py"), str(port)]
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert said.stdout == "refused\n", said.stderr

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -100,7 +101,7 @@ listen_socket(const struct addr *a, int backlog)
 	fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) == 0 &&
+	if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) == 0 && set_flag(fd, IPPROTO_TCP, TCP_NODELAY) == 0 &&
 		(a->sa.sa_family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0) &&
 		bind(fd, &a->sa, a->len) == 0 && listen(fd, backlog) == 0)
 		return fd;

@@ -38,7 +38,7 @@ struct listener {
 };
 
 /* A listening socket without a worker, SO_REUSEADDR, close-on-exec, non-blocking; for the main
- * thread, so that errors are seen at start. A v6 address takes v6 only (IPV6_V6ONLY), whatever the
+ * thread, so that errors are seen at start. Connections inherit TCP_NODELAY. A v6 address takes v6 only (IPV6_V6ONLY), whatever the
  * system's default, so that "*" and "::" can be had side by side. Returns the descriptor, not yet
  * counted, or a negative errno. */
 int listen_socket(const struct addr *a, int backlog);

@@ -38,7 +38,7 @@ on_connected(struct sock *s)
 	socklen_t len = sizeof(err);
 
 	s->connecting = false;
-	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+	if (!s->connected_at_once && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
 		err = errno;
 	watch(s, s->want);
 	s->ops->connected(s, -err);
@@ -86,7 +86,15 @@ sock_init(struct sock *s, struct worker *w, int fd, const struct sock_ops *ops)
 	s->fd = fd;
 	ev_io_set(&s->io, fd, 0);
 	fdcount_add(1);
-	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+static bool
+has_peer(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
 }
 
 int
@@ -104,8 +112,15 @@ sock_connect(struct sock *s, const struct addr *to)
 		return -err;
 	}
 	sock_init(s, s->w, fd, s->ops);
-	s->connecting = true; /* also when it is connected already: the event comes at once */
-	watch(s, EV_WRITE);
+	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	s->connecting = true;
+	/* On this host a connection is often there already: then the event is fed at once, without the
+	 * kernel being asked for it. */
+	s->connected_at_once = has_peer(fd);
+	if (s->connected_at_once)
+		ev_feed_event(s->w->loop, &s->io, EV_WRITE);
+	else
+		watch(s, EV_WRITE);
 	return 0;
 }
 

@@ -33,11 +33,11 @@ struct sock {
 	const struct sock_ops *ops;
 	ev_io io;
 	int fd; /* -1 when closed */
-	bool connecting;
+	bool connecting, connected_at_once;
 	int want; /* EV_READ | EV_WRITE that the owner asked for */
 };
 
-/* Takes over an open non-blocking descriptor. Sets TCP_NODELAY. */
+/* Takes over an open non-blocking descriptor. TCP_NODELAY was set by who made it, or by its listener. */
 void sock_init(struct sock *s, struct worker *w, int fd, const struct sock_ops *ops);
 
 /* Not open yet: fd is -1, everything may be called. */

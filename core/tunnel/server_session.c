@@ -218,6 +218,8 @@ server_session_client(struct server_session *ss, int fd, const struct addr *from
 	st->on_free = on_stream_free;
 	st->ms = mux_open(&ss->base.mux, &open, st);
 	stream_attach(st, fd);
+	if (st->ms != NULL) /* most clients speak first: what they said leaves with OPEN */
+		mux_ready(st->ms);
 	if (st->ms == NULL)
 		stream_abort(st, CODE_SHUTDOWN, NULL);
 	if (st->ms == NULL && ss->base.mux.last_id == STREAM_ID_MAX)

@@ -150,7 +150,7 @@ shut_if_due(struct stream *st)
 	if (!st->fin || st->shut || st->dead || !st->connected || waiting(st) > 0)
 		return;
 	st->shut = true;
-	if (sock_shutdown(&st->sock) < 0) {
+	if (!st->eof && sock_shutdown(&st->sock) < 0) { /* else closing says it */
 		broken(st);
 		return;
 	}

@@ -28,8 +28,8 @@ def descriptors(program):
     return len(os.listdir("/proc/%d/fd" % program.pid))
 
 
-def settled(ask, quiet=0.5, timeout=60.0):
-    """Asks until the answer has been the same for a while; returns it."""
+def settled(ask, quiet, timeout=60.0):
+    """Asks until the answer has been the same for a while, of which no event tells; returns it."""
     end = time.monotonic() + timeout
     last, since = ask(), time.monotonic()
     while time.monotonic() - since < quiet:

@@ -149,6 +149,80 @@ try_candidate(struct server_session *ss, uint32_t id, const struct adit_claim *c
 	return open_front(ss, *claim_r, c);
 }
 
+/* Whether the search may go on behind the first candidates; else ss->walk says why not. */
+static bool
+may_walk(struct server_session *ss, const struct module *m)
+{
+	const struct limits *l = &ss->sw->conf->conf->limits;
+
+	if (ss->walk == NULL)
+		ss->walk = xcalloc(1, sizeof(*ss->walk));
+	return walk_begin(ss->walk, m, (uint64_t)l->tunnels_per_session, ss->base.w->now);
+}
+
+/* The plugin has no candidate, or none any more. */
+static void
+no_candidate(struct server_session *ss, const struct module *m, uint32_t id, struct adit_claim *c,
+	uint32_t attempt)
+{
+	const char *text = c->text[0] != '\0' ? c->text : "refused";
+
+	if (attempt > WALK_SHORT)
+		walk_barren(ss->walk, m, c->code, text, ss->base.w->now);
+	refuse(ss, id, c->tunnel, c->code, text);
+}
+
+/* A candidate that is not in use and cannot be had either. */
+static void
+no_address(struct server_session *ss, uint32_t id, const struct adit_claim *c, int err)
+{
+	char text[256], where[ADDR_TEXT_MAX];
+
+	if (err == EDQUOT) {
+		refuse(ss, id, c->tunnel, CODE_LIMIT,
+			"the account has all its tunnels (limit tunnels_per_account)");
+		return;
+	}
+	snprintf(text, sizeof(text), "the server cannot listen on %s: %s",
+		addr_text(&c->listen, where, sizeof(where)), strerror(err));
+	refuse(ss, id, c->tunnel, CODE_NO_ADDRESS, text);
+}
+
+/* Returns how many candidates it has looked at. */
+static uint32_t
+claim_some(struct server_session *ss, const struct module *m, uint32_t id, struct adit_claim *c)
+{
+	void *worker = module_worker(m, ss->base.w->index);
+	uint32_t attempt;
+	uint64_t claim;
+	int rc;
+
+	for (attempt = 0; attempt < CANDIDATES_MAX; attempt++) {
+		if (attempt == WALK_SHORT && !may_walk(ss, m)) {
+			refuse(ss, id, c->tunnel, ss->walk->code, ss->walk->text);
+			return attempt;
+		}
+		memset(&c->listen, 0, sizeof(c->listen));
+		c->asked = false;
+		c->code = CODE_INTERNAL;
+		if (m->route.claim(m->inst, worker, c, attempt) != 0) {
+			no_candidate(ss, m, id, c, attempt);
+			return attempt;
+		}
+		if (c->listen.len == 0)
+			break;
+		rc = try_candidate(ss, id, c, &claim);
+		if (rc == 0)
+			bound(ss, id, c, claim);
+		else if (rc != -EADDRINUSE)
+			no_address(ss, id, c, -rc);
+		if (rc != -EADDRINUSE)
+			return attempt;
+	}
+	refuse(ss, id, c->tunnel, CODE_INTERNAL, "the route plugin gave no address");
+	return attempt;
+}
+
 static void
 claim_address(struct server_session *ss, const struct module *m, uint32_t id,
 	const struct asked *a, size_t n_params)
@@ -156,40 +230,12 @@ claim_address(struct server_session *ss, const struct module *m, uint32_t id,
 	struct adit_claim c = {.id = &ss->id, .tunnel = a->name, .param_key = a->key,
 		.param_value = a->value, .n_params = n_params,
 		.datagram = m->route.protocol == ADIT_PROTOCOL_UDP};
-	void *worker = module_worker(m, ss->base.w->index);
-	char text[256], where[ADDR_TEXT_MAX];
-	uint64_t claim;
-	int rc;
+	uint32_t tried;
 
 	c.reserved = registry_port(ss->sw->srv->registry, ss->reg_id, a->name, c.datagram);
-	for (uint32_t attempt = 0; attempt < CANDIDATES_MAX; attempt++) {
-		memset(&c.listen, 0, sizeof(c.listen));
-		c.asked = false;
-		c.code = CODE_INTERNAL;
-		if (m->route.claim(m->inst, worker, &c, attempt) != 0) {
-			refuse(ss, id, a->name, c.code, c.text[0] != '\0' ? c.text : "refused");
-			return;
-		}
-		if (c.listen.len == 0)
-			break;
-		rc = try_candidate(ss, id, &c, &claim);
-		if (rc == 0) {
-			bound(ss, id, &c, claim);
-			return;
-		}
-		if (rc == -EDQUOT) {
-			refuse(ss, id, a->name, CODE_LIMIT,
-				"the account has all its tunnels (limit tunnels_per_account)");
-			return;
-		}
-		if (rc != -EADDRINUSE) {
-			snprintf(text, sizeof(text), "the server cannot listen on %s: %s",
-				addr_text(&c.listen, where, sizeof(where)), strerror(-rc));
-			refuse(ss, id, a->name, CODE_NO_ADDRESS, text);
-			return;
-		}
-	}
-	refuse(ss, id, a->name, CODE_INTERNAL, "the route plugin gave no address");
+	tried = claim_some(ss, m, id, &c);
+	if (tried > WALK_SHORT)
+		walk_end(ss->walk, tried);
 }
 
 static bool

@@ -22,4 +22,5 @@ core_sources += \
 	%D%/stream.c %D%/stream.h \
 	%D%/target.c \
 	%D%/udp_front.c \
-	%D%/udp_target.c
+	%D%/udp_target.c \
+	%D%/walk.c %D%/walk.h

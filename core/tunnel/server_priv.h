@@ -14,6 +14,7 @@
 #include "tunnel/registry.h"
 #include "tunnel/server.h"
 #include "tunnel/session.h"
+#include "tunnel/walk.h"
 #include "util/map.h"
 
 #define SERVER_SOFTWARE "aditd/" PACKAGE_VERSION
@@ -113,6 +114,7 @@ struct server_session {
 	struct identity id;
 	uint64_t reg_id;
 	struct idmap tunnels; /* struct tunnel by id */
+	struct walk *walk;    /* its searches for addresses; NULL before the first long one */
 	struct mono since;
 	uint64_t clients, flows, rx_bytes, tx_bytes;
 	size_t n_flows; /* open */

@@ -360,6 +360,7 @@ forget(struct server_session *ss)
 	while ((t = idmap_next(&ss->tunnels, &pos, NULL)) != NULL)
 		free(t);
 	idmap_fini(&ss->tunnels);
+	free(ss->walk);
 	identity_fini(&ss->id);
 	list_remove(&ss->node);
 	leave_gate(ss);

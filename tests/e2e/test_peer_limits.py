@@ -11,7 +11,7 @@ import pytest
 import aditwire as wire
 from aditsession import Closed, code_of
 from aditwire import CODES, FLOOR
-from harness import ended_by_reset, need, read_exactly, reset
+from harness import ended_by_reset, need, read_exactly, reset, until
 from peerworld import World
 
 pytestmark = need("aditd")
@@ -369,3 +369,30 @@ def test_reset_that_is_never_answered(unanswered):
     assert isinstance(unanswered.error, Closed), unanswered.error
     assert code_of(unanswered.error.goaway) == "protocol", unanswered.p.story()
     assert 29 < unanswered.took < 45
+
+
+def test_a_full_range_is_searched_once_a_second(shared):
+    """All who ask are refused with the reason; who asks later gets what was given up meanwhile."""
+    server = shared.server("full", ports=24, limits={"reserve_for": "0"})
+    with World(shared, server) as world:
+        first, second = world.login(), world.login()
+        for i in range(1, 25):
+            first.bind(i, "t%d" % i)
+        for i in range(1, 6):
+            second.send("BIND", tunnel=i, route="port", name="t%d" % i)
+        for i in range(1, 6):
+            fail = second.expect("BIND_FAIL", tunnel=i, code=CODES["no_address"])
+            assert fail["text"] == "no port of %d-%d is free" % (server.ports, server.ports + 23)
+        first.send("UNBIND", tunnel=20)
+        first.ping()
+        third = world.login()
+        assert third.bind().endswith(":%d" % (server.ports + 19)), "another agent is not held up"
+        first.send("UNBIND", tunnel=21)
+
+        def bound():
+            second.send("BIND", tunnel=9, route="port", name="t9")
+            while True:
+                f = second.recv()
+                if f.name.startswith("BIND"):
+                    return f.name == "BIND_OK"
+        until(bound, "a later search finds what is free")

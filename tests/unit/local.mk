@@ -122,9 +122,10 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_vectors_LDADD = $(unit_libs)
 
 # Who may log in, and who owns what.
-tunnel_tests = %D%/test-flow %D%/test-gate %D%/test-registry
+tunnel_tests = %D%/test-flow %D%/test-gate %D%/test-registry %D%/test-walk
 check_PROGRAMS += $(tunnel_tests)
 TESTS += $(tunnel_tests)
 %C%_test_flow_LDADD = $(unit_libs)
 %C%_test_gate_LDADD = $(unit_libs)
 %C%_test_registry_LDADD = $(unit_libs)
+%C%_test_walk_LDADD = $(unit_libs)

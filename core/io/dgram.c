@@ -238,6 +238,15 @@ dgram_open(struct dgram *d, int fd)
 	start(d, fd);
 }
 
+/* Nobody is there, but the kernel gave our end the very port that we send to. */
+static bool
+met_itself(int fd, const struct addr *to)
+{
+	struct addr own = {.len = sizeof(own.in6)};
+
+	return getsockname(fd, &own.sa, &own.len) == 0 && addr_equal(&own, to);
+}
+
 int
 dgram_connect(struct dgram *d, const struct addr *to)
 {
@@ -248,8 +257,10 @@ dgram_connect(struct dgram *d, const struct addr *to)
 	fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, &to->sa, to->len) < 0) {
-		rc = -errno;
+	rc = connect(fd, &to->sa, to->len) < 0 ? -errno : 0;
+	if (rc == 0 && met_itself(fd, to))
+		rc = -ECONNREFUSED;
+	if (rc < 0) {
 		close(fd);
 		return rc;
 	}

@@ -279,6 +279,12 @@ mux_output_datagrams(struct mux *m, struct wr *w)
 	}
 }
 
+bool
+mux_datagrams_may(const struct mux *m)
+{
+	return !list_empty(&m->dg.flows) && (list_empty(&m->ready) || m->dg.lead < LEAD_MAX);
+}
+
 void
 mux_datagrams_data(struct mux *m, size_t n)
 {

@@ -77,6 +77,7 @@ void mux_output_part(struct mux *m, struct wr *w);
 void mux_output_datagrams(struct mux *m, struct wr *w);
 /* mux_send.c: whether more payload may be put on its way, n bytes being in the output already. */
 bool mux_may_fly(const struct mux *m, size_t n);
+bool mux_datagrams_may(const struct mux *m); /* there are, and it is their turn */
 void mux_datagrams_data(struct mux *m, size_t n); /* n bytes of DATA have left */
 
 #endif

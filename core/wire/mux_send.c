@@ -355,8 +355,10 @@ output_payload(struct mux *m, struct wr *w)
 {
 	mux_output_datagrams(m, w);
 	output_data(m, w);
-	if (m->aside == 0 && wr_room(w) >= DATA_ROOM_MIN) /* no DATA is left */
-		mux_output_datagrams(m, w);
+	if (m->aside > 0 || wr_room(w) < DATA_ROOM_MIN || !mux_may_fly(m, wr_len(w)))
+		return; /* there may be DATA that waits for its share */
+	m->dg.lead = 0;
+	mux_output_datagrams(m, w);
 }
 
 bool
@@ -367,7 +369,7 @@ mux_wants_output(const struct mux *m)
 	if (!mux_alive(m))
 		return false;
 	if (m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due || m->flush_credit ||
-		!list_empty(&m->due) || !list_empty(&m->dg.flows))
+		!list_empty(&m->due) || mux_datagrams_may(m))
 		return true;
 	if (!mux_may_fly(m, 0))
 		return false;

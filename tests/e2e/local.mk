@@ -22,5 +22,5 @@ TESTS += %D%/test_reload.py
 EXTRA_DIST += %D%/test_reload.py
 TESTS += %D%/test_relay.py
 EXTRA_DIST += %D%/relay.py %D%/test_relay.py
-TESTS += %D%/test_udp.py
-EXTRA_DIST += %D%/test_udp.py
+TESTS += %D%/test_udp.py %D%/test_peer_udp.py
+EXTRA_DIST += %D%/test_udp.py %D%/test_peer_udp.py

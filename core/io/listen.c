@@ -222,16 +222,23 @@ listener_open(struct listener *l, struct worker *w, int fd, int64_t reserve, lis
 	ev_io_start(w->loop, &l->io);
 }
 
-void
-listener_close(struct listener *l)
+int
+listener_release(struct listener *l)
 {
-	if (l->w == NULL || l->fd < 0)
-		return;
+	int fd = l->fd;
+
 	WORKER_OWNS(l->w);
 	timer_stop(&l->pause);
 	ev_io_stop(l->w->loop, &l->io);
-	close(l->fd);
 	l->fd = -1;
 	l->paused = false;
 	fdcount_add(-1);
+	return fd;
+}
+
+void
+listener_close(struct listener *l)
+{
+	if (l->w != NULL && l->fd >= 0)
+		close(listener_release(l));
 }

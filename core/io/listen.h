@@ -45,6 +45,9 @@ int listen_socket(const struct addr *a, int backlog);
 
 /* Takes fd over and accepts on w, on whose thread it is called. */
 void listener_open(struct listener *l, struct worker *w, int fd, int64_t reserve, listener_fn *fn);
+/* Stops accepting and gives the descriptor back, which is not counted any more: clients wait in it until
+ * another listener is opened on it, on any worker. */
+int listener_release(struct listener *l);
 void listener_close(struct listener *l); /* harmless twice, and on a zeroed one */
 
 #endif

@@ -82,6 +82,7 @@ end_turn(struct worker *w)
 	us = (uint64_t)(w->now.ns - w->turn_began.ns) / 1000;
 	w->in_turn = false;
 	atomic_fetch_add_explicit(&s->turns, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->busy_us, us, memory_order_relaxed);
 	if (us > atomic_load_explicit(&s->max_turn_us, memory_order_relaxed))
 		atomic_store_explicit(&s->max_turn_us, us, memory_order_relaxed);
 	if (us > SLOW_TURN_US) {

@@ -34,7 +34,7 @@ struct chunk {
 
 /* Counters of one worker: written by the owner, read relaxed by anybody. */
 struct worker_stats {
-	_Atomic uint64_t turns, slow_turns, max_turn_us;
+	_Atomic uint64_t turns, slow_turns, max_turn_us, busy_us; /* busy: all turns together */
 	_Atomic uint64_t clients, streams, rx_bytes, tx_bytes; /* public side */
 	_Atomic uint64_t links, sessions;
 	_Atomic uint64_t flows, datagrams_in, datagrams_out, datagrams_dropped; /* public side */

@@ -102,21 +102,12 @@ open_front(struct server_session *ss, uint64_t claim, const struct adit_claim *c
 	return -ESHUTDOWN;
 }
 
-/* A UDP front must be where its session is. */
-static void
-fetch_front(struct server_session *ss, uint64_t claim)
-{
-	struct server *srv = ss->sw->srv;
-	uint32_t worker = registry_front(srv->registry, claim);
-
-	if (worker != REGISTRY_NO_WORKER && worker != ss->sw->w->index)
-		(void)post_follow(srv->workers[worker], claim); /* fails only at the end */
-}
-
 /* One candidate. 0: it is ours; -EADDRINUSE: try the next; other negative errno: it cannot be had. */
 static int
 try_candidate(struct server_session *ss, uint32_t id, const struct adit_claim *c, uint64_t *claim_r)
 {
+	struct server *srv = ss->sw->srv;
+	struct claim_got got = {0};
 	const struct addr *a = &c->listen;
 	char text[ADDR_TEXT_MAX], address[ADDR_TEXT_MAX + 4];
 	struct claim_ask ask = {
@@ -132,10 +123,11 @@ try_candidate(struct server_session *ss, uint32_t id, const struct adit_claim *c
 	/* UDP has ports of its own. */
 	snprintf(address, sizeof(address), "%s%s", c->datagram ? "udp/" : "",
 		addr_text(a, text, sizeof(text)));
-	switch (registry_claim(ss->sw->srv->registry, ss->reg_id, &ask, claim_r)) {
+	switch (registry_claim(srv->registry, ss->reg_id, &ask, &got)) {
 	case CLAIM_MOVED:
-		if (c->datagram)
-			fetch_front(ss, *claim_r);
+		if (got.far_front != REGISTRY_NO_WORKER)
+			(void)post_follow(srv->workers[got.far_front], got.id);
+		*claim_r = got.id;
 		return 0;
 	case CLAIM_TAKEN:
 		return -EADDRINUSE;
@@ -146,7 +138,8 @@ try_candidate(struct server_session *ss, uint32_t id, const struct adit_claim *c
 	case CLAIM_NEW:
 		break;
 	}
-	return open_front(ss, *claim_r, c);
+	*claim_r = got.id;
+	return open_front(ss, got.id, c);
 }
 
 /* Whether the search may go on behind the first candidates; else ss->walk says why not. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The public front: one listener for each claimed address, on the worker where it was first bound. It
- * stays when the agent leaves or comes back on another worker; a client that lands here then moves
- * once, as a descriptor, before anything is known about it. Owner: its worker. */
+/* The public front: one listener for each claimed address, on the worker of the session that bound it
+ * first. It stays when the agent leaves, and follows when it comes back on another worker. A client
+ * for a session of another worker moves once, as a descriptor, before anything is known about it.
+ * Owner: its worker. */
 
 #include <config.h>
 
@@ -38,7 +39,7 @@ on_client(struct listener *l, int fd, const struct addr *from)
 	uint32_t tunnel;
 
 	atomic_fetch_add_explicit(&sw->w->stats.clients, 1, memory_order_relaxed);
-	if (!registry_route(sw->srv->registry, f->claim, &to, &tunnel)) {
+	if (!registry_route(sw->srv->registry, f->claim, sw->w->index, false, &to, &tunnel)) {
 		sock_abort_fd(fd); /* the agent is away */
 	} else if (to.worker == sw->w->index) {
 		struct server_session *ss = idmap_get(&sw->by_id, to.id);
@@ -52,24 +53,63 @@ on_client(struct listener *l, int fd, const struct addr *from)
 	}
 }
 
-int
-front_open(struct server_worker *sw, uint64_t claim, const struct addr *a)
+static void
+front_new(struct server_worker *sw, uint64_t claim, int fd)
 {
-	int fd = listen_socket(a, FRONT_BACKLOG);
-	struct front *f;
+	struct front *f = xcalloc(1, sizeof(*f));
 
-	if (fd < 0)
-		return fd;
-	sock_end_by_reset(fd, true);
-	sock_keep_alive(fd);
-	f = xcalloc(1, sizeof(*f));
 	f->sw = sw;
 	f->claim = claim;
 	list_init(&f->reap.node);
 	f->reap.run = on_reap;
 	listener_open(&f->listener, sw->w, fd, sw->conf->conf->limits.fd_reserve, on_client);
 	idmap_put(&sw->fronts, claim, f);
+}
+
+int
+front_open(struct server_worker *sw, uint64_t claim, const struct addr *a)
+{
+	int fd = listen_socket(a, FRONT_BACKLOG);
+
+	if (fd < 0)
+		return fd;
+	sock_end_by_reset(fd, true);
+	sock_keep_alive(fd);
+	front_new(sw, claim, fd);
 	return 0;
+}
+
+void
+front_follow(struct server_worker *sw, uint64_t claim)
+{
+	struct front *f = idmap_get(&sw->fronts, claim);
+	uint32_t to = registry_place(sw->srv->registry, claim, sw->w->index);
+	int fd;
+
+	if (to == sw->w->index)
+		return;
+	if (f == NULL) {
+		udp_front_follow(sw, claim, to);
+		return;
+	}
+	idmap_del(&sw->fronts, claim);
+	fd = listener_release(&f->listener);
+	worker_reap(sw->w, &f->reap);
+	if (post_front(sw->srv->workers[to], fd, claim, NULL) < 0)
+		close(fd);
+}
+
+void
+front_arrived(struct server_worker *sw, uint64_t claim, const char *name, int fd)
+{
+	if (name != NULL)
+		udp_front_take(sw, claim, name, fd);
+	else
+		front_new(sw, claim, fd);
+	if (sw->draining || !registry_fronted(sw->srv->registry, claim, sw->w->index))
+		front_close(sw, claim); /* given up meanwhile */
+	else
+		front_follow(sw, claim); /* the agent may have gone on */
 }
 
 void

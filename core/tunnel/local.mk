@@ -13,6 +13,8 @@ core_sources += \
 	%D%/identity.c %D%/identity.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/module.c \
+	%D%/group.c %D%/group.h \
+	%D%/place.c %D%/place.h \
 	%D%/registry.c %D%/registry.h \
 	%D%/request_log.c %D%/request_log.h \
 	%D%/server.c %D%/server.h %D%/server_priv.h \

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/group.h"
 #include "tunnel/registry.h"
 #include "util/list.h"
 #include "util/map.h"
@@ -26,12 +27,15 @@ struct account {
 struct agent_entry {
 	char *key; /* account/agent */
 	size_t account_len;
-	struct session_ref session; /* id 0: away */
+	uint64_t instance;     /* of its sessions; 0: not said */
+	struct list members; /* struct session_entry; empty: away */
 	struct list claims;
 };
 
 struct session_entry {
-	uint64_t id;
+	struct group_session load; /* with its id and worker */
+	struct list node;            /* in agent->members */
+	uint8_t member;
 	struct agent_entry *agent;
 	struct account *account;
 };
@@ -41,9 +45,8 @@ struct claim {
 	char *address;
 	char tunnel[NAME_MAX_LEN + 1];
 	struct agent_entry *agent;
-	struct list node;          /* in agent->claims */
-	struct session_ref owner;  /* id 0: reserved */
-	uint32_t tunnel_id;
+	struct list node;   /* in agent->claims */
+	struct group group; /* sessions that have it; empty: reserved */
 	uint16_t port;
 	bool datagram;
 	uint32_t front; /* worker of its front */
@@ -69,7 +72,7 @@ registry_new(void)
 static void
 agent_settle(struct registry *r, struct agent_entry *a)
 {
-	if (a->session.id != 0 || !list_empty(&a->claims))
+	if (!list_empty(&a->members) || !list_empty(&a->claims))
 		return;
 	strmap_del(&r->agents, a->key);
 	free(a->key);
@@ -84,24 +87,39 @@ claim_free(struct registry *r, struct claim *c)
 	strmap_del(&r->addresses, c->address);
 	idmap_del(&r->claims, c->id);
 	list_remove(&c->node);
+	group_fini(&c->group);
 	free(c->address);
 	free(c);
 	agent_settle(r, a);
 }
 
+/* Claims that only this session has wait for the next one of the same agent. */
 static void
-session_free(struct registry *r, struct session_entry *s)
+leave_claims(struct session_entry *s, struct mono until)
+{
+	struct list *n, *tmp;
+
+	list_each(n, tmp, &s->agent->claims) {
+		struct claim *c = list_entry(n, struct claim, node);
+
+		if (group_remove(&c->group, &s->load) && c->group.n == 0)
+			c->until = until;
+	}
+}
+
+static void
+session_free(struct registry *r, struct session_entry *s, struct mono until)
 {
 	struct agent_entry *a = s->agent;
 
+	leave_claims(s, until);
 	if (--s->account->sessions == 0) {
 		strmap_del(&r->accounts, s->account->name);
 		free(s->account->name);
 		free(s->account);
 	}
-	idmap_del(&r->sessions, s->id);
-	if (a->session.id == s->id)
-		a->session.id = 0;
+	idmap_del(&r->sessions, s->load.id);
+	list_remove(&s->node);
 	free(s);
 	agent_settle(r, a);
 }
@@ -118,7 +136,7 @@ registry_free(struct registry *r)
 		claim_free(r, p);
 	pos = 0;
 	while ((p = idmap_next(&r->sessions, &pos, NULL)) != NULL)
-		session_free(r, p);
+		session_free(r, p, (struct mono){0});
 	strmap_fini(&r->accounts);
 	strmap_fini(&r->agents);
 	strmap_fini(&r->addresses);
@@ -156,25 +174,10 @@ agent_get(struct registry *r, const struct identity *id)
 	a = xcalloc(1, sizeof(*a));
 	a->key = xstrdup(key);
 	a->account_len = strlen(id->account);
+	list_init(&a->members);
 	list_init(&a->claims);
 	strmap_put(&r->agents, key, a);
 	return a;
-}
-
-/* The claims of a session that is gone wait for the next one of the same agent. */
-static void
-reserve_claims(struct agent_entry *a, uint64_t session, struct mono until)
-{
-	struct list *n, *tmp;
-
-	list_each(n, tmp, &a->claims) {
-		struct claim *c = list_entry(n, struct claim, node);
-
-		if (c->owner.id != session)
-			continue;
-		c->owner.id = 0;
-		c->until = until;
-	}
 }
 
 static const char *
@@ -200,38 +203,88 @@ fresh_session_id(struct registry *r)
 	return id;
 }
 
-uint16_t
-registry_login(struct registry *r, const struct identity *id, uint32_t worker,
-	const struct limits *limits, struct mono now, uint64_t *session_r,
-	struct session_ref *replaced_r, char *text, size_t cap)
+/* Whether the login of ask ends this session. */
+static bool
+pushes_out(const struct login_ask *ask, const struct session_entry *s)
 {
-	struct agent_entry *a;
-	struct session_entry *s;
+	bool same = ask->instance != 0 && ask->instance == s->agent->instance;
+
+	return !same || ask->member == s->member;
+}
+
+static size_t
+count_replaced(const struct login_ask *ask, struct agent_entry *a, struct session_ref *replaced_r)
+{
+	struct list *n, *tmp;
+	size_t found = 0;
+
+	list_each(n, tmp, &a->members) {
+		struct session_entry *s = list_entry(n, struct session_entry, node);
+
+		if (!pushes_out(ask, s))
+			continue;
+		must(found < REGISTRY_MEMBERS_MAX);
+		replaced_r[found++] = (struct session_ref){s->load.id, s->load.worker};
+	}
+	return found;
+}
+
+static struct session_entry *
+session_new(struct registry *r, struct agent_entry *a, const struct login_ask *ask)
+{
+	struct session_entry *s = xcalloc(1, sizeof(*s));
+
+	s->load.id = fresh_session_id(r);
+	s->load.worker = ask->worker;
+	s->load.ended = ask->ended;
+	s->member = ask->member;
+	s->agent = a;
+	s->account = account_get(r, ask->id->account);
+	s->account->sessions++;
+	idmap_put(&r->sessions, s->load.id, s);
+	list_push(&a->members, &s->node);
+	return s;
+}
+
+/* NULL, or why there is no room. */
+static const char *
+login_locked(struct registry *r, const struct login_ask *ask, const struct limits *limits,
+	struct mono now, struct login_got *got)
+{
+	struct mono until = mono_add_ms(now, limits->reserve_for);
+	struct agent_entry *a = agent_get(r, ask->id);
 	const char *full = NULL;
 
-	pthread_mutex_lock(&r->lock);
-	a = agent_get(r, id);
-	if (a->session.id == 0)
-		full = over_limit(r, id, limits);
+	got->n_replaced = count_replaced(ask, a, got->replaced);
+	if (got->n_replaced == 0)
+		full = over_limit(r, ask->id, limits);
 	if (full != NULL) {
 		agent_settle(r, a);
-		pthread_mutex_unlock(&r->lock);
+		return full;
+	}
+	got->session = session_new(r, a, ask)->load.id; /* first: it keeps agent and account */
+	for (size_t i = 0; i < got->n_replaced; i++)
+		session_free(r, idmap_get(&r->sessions, got->replaced[i].id), until);
+	a->instance = ask->instance;
+	return NULL;
+}
+
+uint16_t
+registry_login(struct registry *r, const struct login_ask *ask, const struct limits *limits,
+	struct mono now, struct login_got *got_r, char *text, size_t cap)
+{
+	struct login_got got;
+	const char *full;
+
+	must(ask->member >= 1 && ask->member <= REGISTRY_MEMBERS_MAX);
+	pthread_mutex_lock(&r->lock);
+	full = login_locked(r, ask, limits, now, &got);
+	pthread_mutex_unlock(&r->lock);
+	if (full != NULL) {
 		snprintf(text, cap, "%s", full);
 		return CODE_LIMIT;
 	}
-	*replaced_r = a->session;
-	s = xcalloc(1, sizeof(*s));
-	s->id = *session_r = fresh_session_id(r);
-	s->agent = a;
-	s->account = account_get(r, id->account);
-	s->account->sessions++;
-	idmap_put(&r->sessions, s->id, s);
-	a->session = (struct session_ref){s->id, worker};
-	if (replaced_r->id != 0) {
-		reserve_claims(a, replaced_r->id, mono_add_ms(now, limits->reserve_for));
-		session_free(r, idmap_get(&r->sessions, replaced_r->id));
-	}
-	pthread_mutex_unlock(&r->lock);
+	*got_r = got;
 	return CODE_NONE;
 }
 
@@ -242,10 +295,20 @@ registry_logout(struct registry *r, uint64_t session, struct mono now, int64_t r
 
 	pthread_mutex_lock(&r->lock);
 	s = idmap_get(&r->sessions, session);
-	if (s != NULL) {
-		reserve_claims(s->agent, session, mono_add_ms(now, reserve_ms));
-		session_free(r, s);
-	}
+	if (s != NULL)
+		session_free(r, s, mono_add_ms(now, reserve_ms));
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
+registry_leave(struct registry *r, uint64_t session)
+{
+	struct session_entry *s;
+
+	pthread_mutex_lock(&r->lock);
+	s = idmap_get(&r->sessions, session);
+	if (s != NULL)
+		s->load.leaving = true;
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -292,19 +355,22 @@ registry_port(struct registry *r, uint64_t session, const char *tunnel, bool dat
 	return port;
 }
 
-/* What the tunnel had before and does not want any more; its front is closed when it expires. */
+/* What the sessions that have keep had before for the same tunnel and do not want any more; its front
+ * is closed when it expires. */
 static void
-give_up_others(struct agent_entry *a, const struct claim *keep)
+give_up_others(struct claim *keep)
 {
 	struct list *n, *tmp;
 
-	list_each(n, tmp, &a->claims) {
+	list_each(n, tmp, &keep->agent->claims) {
 		struct claim *c = list_entry(n, struct claim, node);
 
 		if (c == keep || strcmp(c->tunnel, keep->tunnel) != 0)
 			continue;
-		c->owner.id = 0;
-		c->until = (struct mono){0};
+		for (size_t i = 0; i < keep->group.n; i++)
+			group_remove(&c->group, keep->group.m[i].s);
+		if (c->group.n == 0)
+			c->until = (struct mono){0};
 	}
 }
 
@@ -341,10 +407,10 @@ make_room(struct registry *r, const struct agent_entry *a, size_t max)
 	size_t pos = 0, n = 0;
 
 	while ((c = idmap_next(&r->claims, &pos, NULL)) != NULL) {
-		if (!same_account(c->agent, a) || (c->owner.id == 0 && c->until.ns == 0))
+		if (!same_account(c->agent, a) || (c->group.n == 0 && c->until.ns == 0))
 			continue;
 		n++;
-		if (c->owner.id == 0 && (oldest == NULL || mono_before(c->until, oldest->until)))
+		if (c->group.n == 0 && (oldest == NULL || mono_before(c->until, oldest->until)))
 			oldest = c;
 	}
 	if (n < max)
@@ -365,17 +431,18 @@ hand_over(struct claim *c, struct agent_entry *to, const char *tunnel)
 }
 
 static bool
-may_have(const struct claim *c, const struct agent_entry *a, const struct claim_ask *ask)
+may_have(const struct claim *c, const struct session_entry *s, const struct claim_ask *ask)
 {
-	if (c->owner.id != 0)
-		return false;
-	if (c->agent == a && strcmp(c->tunnel, ask->tunnel) == 0)
-		return true;
-	return ask->asked && same_account(c->agent, a);
+	bool same_tunnel = c->agent == s->agent && strcmp(c->tunnel, ask->tunnel) == 0;
+
+	if (c->group.n > 0)
+		return same_tunnel && c->front != REGISTRY_NO_WORKER && !group_has(&c->group, &s->load);
+	return same_tunnel || (ask->asked && same_account(c->agent, s->agent));
 }
 
 static enum claim_result
-claim_locked(struct registry *r, uint64_t session, const struct claim_ask *ask, uint64_t *claim_r)
+claim_locked(struct registry *r, uint64_t session, const struct claim_ask *ask,
+	struct claim_got *got_r)
 {
 	struct session_entry *s = idmap_get(&r->sessions, session);
 	struct claim *c = strmap_get(&r->addresses, ask->address);
@@ -383,7 +450,7 @@ claim_locked(struct registry *r, uint64_t session, const struct claim_ask *ask, 
 
 	if (s == NULL)
 		return CLAIM_LOST;
-	if (c != NULL && !may_have(c, s->agent, ask))
+	if (c != NULL && !may_have(c, s, ask))
 		return CLAIM_TAKEN;
 	if (c == NULL && !make_room(r, s->agent, ask->max))
 		return CLAIM_FULL;
@@ -391,24 +458,26 @@ claim_locked(struct registry *r, uint64_t session, const struct claim_ask *ask, 
 		c = claim_new(r, s->agent, ask);
 	else
 		hand_over(c, s->agent, ask->tunnel);
-	c->owner = s->agent->session;
-	c->tunnel_id = ask->tunnel_id;
-	*claim_r = c->id;
+	group_add(&c->group, &s->load, ask->tunnel_id);
+	*got_r = (struct claim_got){c->id, REGISTRY_NO_WORKER};
 	if (before != NULL && before != s->agent)
 		agent_settle(r, before);
 	if (c->front == REGISTRY_NO_WORKER)
 		return CLAIM_NEW;
-	give_up_others(s->agent, c);
+	if (!group_is_at(&c->group, c->front))
+		got_r->far_front = c->front;
+	give_up_others(c);
 	return CLAIM_MOVED;
 }
 
 enum claim_result
-registry_claim(struct registry *r, uint64_t session, const struct claim_ask *ask, uint64_t *claim_r)
+registry_claim(struct registry *r, uint64_t session, const struct claim_ask *ask,
+	struct claim_got *got_r)
 {
 	enum claim_result result;
 
 	pthread_mutex_lock(&r->lock);
-	result = claim_locked(r, session, ask, claim_r);
+	result = claim_locked(r, session, ask, got_r);
 	pthread_mutex_unlock(&r->lock);
 	return result;
 }
@@ -422,55 +491,60 @@ registry_fronted(struct registry *r, uint64_t claim, uint32_t worker)
 	c = idmap_get(&r->claims, claim);
 	if (c != NULL) {
 		c->front = worker;
-		give_up_others(c->agent, c);
+		give_up_others(c);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return c != NULL;
 }
 
-uint32_t
-registry_front(struct registry *r, uint64_t claim)
-{
-	struct claim *c;
-	uint32_t worker;
-
-	pthread_mutex_lock(&r->lock);
-	c = idmap_get(&r->claims, claim);
-	worker = c != NULL ? c->front : REGISTRY_NO_WORKER;
-	pthread_mutex_unlock(&r->lock);
-	return worker;
-}
-
 void
 registry_unclaim(struct registry *r, uint64_t session, uint64_t claim, uint32_t *worker_r)
 {
+	struct session_entry *s;
 	struct claim *c;
 
 	*worker_r = REGISTRY_NO_WORKER;
 	pthread_mutex_lock(&r->lock);
+	s = idmap_get(&r->sessions, session);
 	c = idmap_get(&r->claims, claim);
-	if (c != NULL && c->owner.id == session) {
+	if (s != NULL && c != NULL && group_remove(&c->group, &s->load) && c->group.n == 0) {
 		*worker_r = c->front;
 		claim_free(r, c);
 	}
 	pthread_mutex_unlock(&r->lock);
 }
 
-bool
-registry_route(struct registry *r, uint64_t claim, struct session_ref *session_r, uint32_t *tunnel_r)
+uint32_t
+registry_place(struct registry *r, uint64_t claim, uint32_t here)
 {
 	struct claim *c;
-	bool found;
+	uint32_t worker = here;
 
 	pthread_mutex_lock(&r->lock);
 	c = idmap_get(&r->claims, claim);
-	found = c != NULL && c->owner.id != 0;
-	if (found) {
-		*session_r = c->owner;
-		*tunnel_r = c->tunnel_id;
+	if (c != NULL && c->group.n > 0 && !group_is_at(&c->group, here))
+		worker = c->group.m[0].s->worker;
+	pthread_mutex_unlock(&r->lock);
+	return worker;
+}
+
+bool
+registry_route(struct registry *r, uint64_t claim, uint32_t here, bool stay,
+	struct session_ref *session_r, uint32_t *tunnel_r)
+{
+	const struct group_member *m = NULL;
+	struct claim *c;
+
+	pthread_mutex_lock(&r->lock);
+	c = idmap_get(&r->claims, claim);
+	if (c != NULL)
+		m = group_pick(&c->group, here, stay);
+	if (m != NULL) {
+		*session_r = (struct session_ref){m->s->id, m->s->worker};
+		*tunnel_r = m->tunnel_id;
 	}
 	pthread_mutex_unlock(&r->lock);
-	return found;
+	return m != NULL;
 }
 
 size_t
@@ -481,7 +555,7 @@ registry_expire(struct registry *r, struct mono now, struct claim_ref *gone_r, s
 
 	pthread_mutex_lock(&r->lock);
 	while (n < max && (c = idmap_next(&r->claims, &pos, NULL)) != NULL) {
-		if (c->owner.id != 0 || mono_before(now, c->until))
+		if (c->group.n > 0 || mono_before(now, c->until))
 			continue;
 		gone_r[n++] = (struct claim_ref){c->id, c->front};
 		claim_free(r, c);

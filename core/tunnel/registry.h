@@ -5,10 +5,11 @@
  * Locked; touched when agents come and go and once for each public connection. Knows no sockets:
  * it hands out numbers (session, claim, worker) and its callers act.
  *
- * An identity is account + agent name. Its newest login owns it: an older session is pushed out, its
- * claims wait for the new one. A claim (one public address for one tunnel of one identity) stays
- * reserved while its agent is away. Session ids are random and never come again, so what a dead
- * session still says finds nothing to harm.
+ * An identity is account + agent name. It has the sessions of one running agent, its instance, which
+ * are told apart by their member numbers. The newest login wins: it pushes out the older session of
+ * its number, and all sessions of another instance. A claim (one public address for one tunnel of one
+ * identity) is had by those of its sessions that asked for it, and stays reserved while there is none.
+ * Session ids are random and never come again, so what a dead session still says finds nothing to harm.
  *
  * Any thread. */
 
@@ -36,22 +37,42 @@ struct session_ref {
 	uint32_t worker;
 };
 
-/* Makes a session of id's identity. Returns 0 with its number and the session that was pushed out (id
- * 0 if none), or a code of wire/code.h with its reason in text. */
-uint16_t registry_login(struct registry *r, const struct identity *id, uint32_t worker,
-	const struct limits *limits, struct mono now, uint64_t *session_r,
-	struct session_ref *replaced_r, char *text, size_t cap);
+#define REGISTRY_MEMBERS_MAX 16
 
-/* The session has ended; its claims stay reserved for reserve_ms. Harmless twice. */
+struct login_ask {
+	const struct identity *id;
+	uint64_t instance; /* of the agent; 0: unlike any other */
+	uint8_t member;    /* 1 to REGISTRY_MEMBERS_MAX */
+	uint32_t worker;
+	/* How many of the clients that registry_route() gave to the session have ended: counted by its
+	 * worker, and there until registry_logout(). */
+	const _Atomic uint64_t *ended;
+};
+
+struct login_got {
+	uint64_t session;
+	struct session_ref replaced[REGISTRY_MEMBERS_MAX]; /* who was pushed out */
+	size_t n_replaced;
+};
+
+/* Makes a session. Returns 0, or a code of wire/code.h with its reason in text. */
+uint16_t registry_login(struct registry *r, const struct login_ask *ask, const struct limits *limits,
+	struct mono now, struct login_got *got_r, char *text, size_t cap);
+
+/* The session has ended; claims that only it had stay reserved for reserve_ms. Harmless twice. */
 void registry_logout(struct registry *r, uint64_t session, struct mono now, int64_t reserve_ms);
+
+/* The session wants no more clients; it keeps its claims until it has ended. */
+void registry_leave(struct registry *r, uint64_t session);
 
 /* The port that this tunnel of this session's identity has, or had, or 0: TCP, or datagram. */
 uint16_t registry_port(struct registry *r, uint64_t session, const char *tunnel, bool datagram);
 
 enum claim_result {
 	CLAIM_NEW,   /* it is the session's now; the caller opens a front and says registry_fronted() */
-	CLAIM_MOVED, /* it was reserved for this tunnel and has a front that goes on */
-	CLAIM_TAKEN, /* somebody else's, or another tunnel's of the same agent */
+	CLAIM_MOVED, /* it was this tunnel's before, or is another member's too; its front goes on */
+	CLAIM_TAKEN, /* somebody else's, or another tunnel's of the same agent, or its front is
+		      * being opened for another member */
 	CLAIM_LOST,  /* the session is not logged in any more */
 	CLAIM_FULL,  /* the account has as many as it may */
 };
@@ -66,22 +87,32 @@ struct claim_ask {
 	size_t max; /* claims of the account: above, the one that waits longest is given up */
 };
 
+struct claim_got {
+	uint64_t id;
+	/* CLAIM_MOVED: the worker of a front where no session has the claim, so that it had better
+	 * follow (registry_place()); else REGISTRY_NO_WORKER. */
+	uint32_t far_front;
+};
+
 /* Asks for a public address. Another address that the same tunnel had is given up, with CLAIM_NEW not
  * before registry_fronted(). */
 enum claim_result registry_claim(struct registry *r, uint64_t session, const struct claim_ask *ask,
-	uint64_t *claim_r);
-/* Its front is open on worker. False: it has been given up meanwhile; the caller closes the front. */
+	struct claim_got *got_r);
+/* Its front is open on worker, now or since it moved there. False: the claim has been given up
+ * meanwhile; the caller closes the front. */
 bool registry_fronted(struct registry *r, uint64_t claim, uint32_t worker);
 
-/* The worker of its front, or REGISTRY_NO_WORKER. */
-uint32_t registry_front(struct registry *r, uint64_t claim);
+/* The worker where its front should be: here, if a session that has it is there, or none has. */
+uint32_t registry_place(struct registry *r, uint64_t claim, uint32_t here);
 
-/* Gives a claim up at once. *worker_r: whose front is to be closed (or REGISTRY_NO_WORKER). */
+/* Gives a claim up at once. *worker_r: whose front is to be closed, or REGISTRY_NO_WORKER, also when
+ * other members have it still. */
 void registry_unclaim(struct registry *r, uint64_t session, uint64_t claim, uint32_t *worker_r);
 
-/* Where a client of this claim's front goes. False: the agent is away. */
-bool registry_route(struct registry *r, uint64_t claim, struct session_ref *session_r,
-	uint32_t *tunnel_r);
+/* Where a client of this claim's front, which is on worker here, goes: see group_pick(). False: the
+ * agent is away, or if the client must stay here, not here. */
+bool registry_route(struct registry *r, uint64_t claim, uint32_t here, bool stay,
+	struct session_ref *session_r, uint32_t *tunnel_r);
 
 /* Forgets claims whose time is over: up to max of them, for their fronts to be closed. Returns how
  * many. Call again until it returns fewer than max. */

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* The server as a whole. Main thread only: it listens for agents, hands each link to the worker with
- * the least to do, puts configurations in force, and ends everything in order: listeners, workers,
+ * most time to spare, puts configurations in force, and ends everything in order: listeners, workers,
  * then what they used. */
 
 #include <config.h>
@@ -32,15 +32,26 @@ struct agent_listener {
 /* ---- Links --------------------------------------------------------------------------------------- */
 
 static unsigned
-least_loaded(const struct server *s)
+pick_worker(struct server *s)
 {
-	unsigned best = 0;
+	for (unsigned i = 0; i < s->n_workers; i++)
+		s->place[i].sessions = atomic_load_explicit(&s->load[i], memory_order_relaxed);
+	return place_pick(s->place, s->n_workers);
+}
 
-	for (unsigned i = 1; i < s->n_workers; i++)
-		if (atomic_load_explicit(&s->load[i], memory_order_relaxed) <
-			atomic_load_explicit(&s->load[best], memory_order_relaxed))
-			best = i;
-	return best;
+static void
+measure_workers(struct server *s)
+{
+	struct mono now = s->main->now;
+	uint64_t passed_us = (uint64_t)(now.ns - s->measured.ns) / 1000;
+
+	if (passed_us == 0)
+		return;
+	for (unsigned i = 0; i < s->n_workers; i++)
+		place_measure(&s->place[i],
+			atomic_load_explicit(&s->workers[i]->stats.busy_us, memory_order_relaxed),
+			passed_us);
+	s->measured = now;
 }
 
 /* Where the link carries frames as they are, one GOAWAY says why it is not let in. */
@@ -84,7 +95,8 @@ on_agent(struct listener *l, int fd, const struct addr *from)
 		turn_away(fd, transport->layer.size == 0, code, text, retry_ms);
 		return;
 	}
-	i = least_loaded(s);
+	i = pick_worker(s);
+	s->place[i].fresh++;
 	atomic_fetch_add_explicit(&s->load[i], 1, memory_order_relaxed);
 	if (post_link(s->workers[i], fd, from, s->conf, al->transport) < 0) {
 		atomic_fetch_sub_explicit(&s->load[i], 1, memory_order_relaxed);
@@ -232,6 +244,7 @@ on_sweep(struct timer *t)
 			if (gone[i].worker != REGISTRY_NO_WORKER)
 				(void)post_close_front(s->workers[gone[i].worker], gone[i].id);
 	} while (n == EXPIRE_BATCH);
+	measure_workers(s);
 	timer_start(&s->sweep, SWEEP_MS);
 }
 
@@ -253,6 +266,8 @@ start_workers(struct server *s, struct err *e)
 	s->workers = xcalloc(s->conf->workers, sizeof(*s->workers));
 	s->sw = xcalloc(s->conf->workers, sizeof(*s->sw));
 	s->load = xcalloc(s->conf->workers, sizeof(*s->load));
+	s->place = xcalloc(s->conf->workers, sizeof(*s->place));
+	s->measured = s->main->now;
 	while (s->n_workers < s->conf->workers) {
 		char name[24];
 		int rc;
@@ -359,6 +374,7 @@ server_free(struct server *s)
 	server_conf_unref(s->conf);
 	free(s->workers);
 	free(s->load);
+	free(s->place);
 	free(s);
 }
 

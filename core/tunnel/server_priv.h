@@ -11,6 +11,7 @@
 #include "io/listen.h"
 #include "tunnel/auth.h"
 #include "tunnel/gate.h"
+#include "tunnel/place.h"
 #include "tunnel/registry.h"
 #include "tunnel/server.h"
 #include "tunnel/session.h"
@@ -45,7 +46,9 @@ struct server {
 	struct worker **workers;
 	struct server_worker **sw; /* each one's part; touched by the worker while it runs */
 	_Atomic size_t *load; /* sessions and links of each worker */
-	unsigned n_workers, n_parts; /* running; of sw and load */
+	struct place *place;  /* of each worker; main thread */
+	struct mono measured; /* when they were */
+	unsigned n_workers, n_parts; /* running; of sw, load and place */
 	struct server_conf *conf; /* in force; main thread */
 	struct registry *registry;
 	struct gate *gate;
@@ -80,9 +83,10 @@ int post_client(struct worker *to, int fd, const struct addr *from, uint64_t ses
 	uint32_t tunnel);
 int post_kick(struct worker *to, uint64_t session, uint16_t code, const char *text);
 int post_close_front(struct worker *to, uint64_t claim);
-/* Moves a UDP front to where its claim's session is, and the socket on its way. */
+/* Moves a front to where its claim's sessions are, and the socket on its way; name: of a UDP tunnel, or
+ * NULL. */
 int post_follow(struct worker *to, uint64_t claim);
-int post_udp_front(struct worker *to, int fd, uint64_t claim, const char *name);
+int post_front(struct worker *to, int fd, uint64_t claim, const char *name);
 int post_conf(struct worker *to, struct server_conf *conf);
 int post_drain(struct worker *to, bool now);
 
@@ -111,13 +115,16 @@ struct server_session {
 	struct timer refuse; /* the answer to a wrong login waits for its time */
 	uint16_t refuse_code;
 	bool logged_in;
+	uint64_t instance; /* as HELLO says; see registry.h */
+	uint8_t member;
 	struct identity id;
 	uint64_t reg_id;
 	struct idmap tunnels; /* struct tunnel by id */
 	struct walk *walk;    /* its searches for addresses; NULL before the first long one */
 	struct mono since;
-	uint64_t clients, flows, rx_bytes, tx_bytes;
+	uint64_t clients, flows;
 	size_t n_flows; /* open */
+	_Atomic uint64_t ended; /* of clients and flows: see registry.h */
 };
 
 static inline struct server_session *
@@ -132,6 +139,8 @@ void server_session_open(struct server_worker *sw, int fd, const struct addr *fr
 /* A public connection for one of its tunnels; takes over fd. */
 void server_session_client(struct server_session *ss, int fd, const struct addr *from,
 	uint32_t tunnel);
+/* Of the clients and flows that registry_route() gave to it one has ended, or never began. */
+void server_session_less(struct server_session *ss);
 /* At once, when the worker ends. */
 void server_session_destroy(struct server_session *ss);
 /* "session 3f2a… account=… agent=…" for logs; a static buffer of the worker's thread. */
@@ -144,6 +153,10 @@ void server_on_unbind(struct mux *m, const struct msg_bind_fail *unbind);
 /* ---- front.c -------------------------------------------------------------------------------------*/
 /* Listens for clients of a claim. 0 or a negative errno (nothing is left then). */
 int front_open(struct server_worker *sw, uint64_t claim, const struct addr *a);
+/* Moves it, of TCP or UDP, to a worker where a session has the claim; harmless when there is none. */
+void front_follow(struct server_worker *sw, uint64_t claim);
+/* The other end of it; takes fd over. name: of a UDP tunnel, or NULL. */
+void front_arrived(struct server_worker *sw, uint64_t claim, const char *name, int fd);
 void front_close(struct server_worker *sw, uint64_t claim); /* harmless when there is none */
 void fronts_close(struct server_worker *sw);
 
@@ -152,10 +165,10 @@ void fronts_close(struct server_worker *sw);
 int udp_front_open(struct server_worker *sw, uint64_t claim, const char *name, const struct addr *a);
 void udp_front_close(struct server_worker *sw, uint64_t claim);
 void udp_fronts_close(struct server_worker *sw);
-/* Sends the front to the worker of its claim's session, if that is another one. */
-void udp_front_follow(struct server_worker *sw, uint64_t claim);
-/* Takes over fd, which has come from another worker. */
-void udp_front_arrived(struct server_worker *sw, uint64_t claim, const char *name, int fd);
+/* Sends the front to worker to; harmless when there is none. */
+void udp_front_follow(struct server_worker *sw, uint64_t claim, uint32_t to);
+/* Makes one of fd, which has come from another worker. */
+void udp_front_take(struct server_worker *sw, uint64_t claim, const char *name, int fd);
 /* The target has answered; the stream has ended. */
 void udp_front_answer(struct mux_stream *ms, const uint8_t *p, size_t n);
 void udp_front_reset(struct mux_stream *ms, uint16_t code);

@@ -21,10 +21,13 @@ const char *
 server_session_name(const struct server_session *ss)
 {
 	static _Thread_local char buf[256];
+	char member[16] = "";
 
+	if (ss->member > 1)
+		snprintf(member, sizeof(member), " member=%u", ss->member);
 	if (ss->logged_in)
-		snprintf(buf, sizeof(buf), "session %08" PRIx64 " account=%s agent=%s",
-			ss->reg_id >> 32, ss->id.account, ss->id.agent);
+		snprintf(buf, sizeof(buf), "session %08" PRIx64 " account=%s agent=%s%s",
+			ss->reg_id >> 32, ss->id.account, ss->id.agent, member);
 	else
 		snprintf(buf, sizeof(buf), "link from %s", ss->from_text);
 	return buf;
@@ -76,19 +79,21 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 {
 	const struct limits *l = &ss->sw->conf->conf->limits;
 	struct server *srv = ss->sw->srv;
-	struct session_ref replaced;
+	const struct login_ask ask = {.id = &req->id, .instance = ss->instance,
+		.member = ss->member, .worker = ss->base.w->index, .ended = &ss->ended};
 	struct msg_auth_ok ok = {0};
+	struct login_got got;
 	char text[128];
 	uint16_t code;
 
-	code = registry_login(srv->registry, &req->id, ss->base.w->index, l, ss->base.w->now,
-		&ss->reg_id, &replaced, text, sizeof(text));
+	code = registry_login(srv->registry, &ask, l, ss->base.w->now, &got, text, sizeof(text));
 	if (code != CODE_NONE) {
 		log_warn("link from %s account=%s refused: %s", ss->from_text, req->id.account, text);
 		mux_send_auth_fail(&ss->base.mux, code, 5000, text);
 		return;
 	}
 	leave_gate(ss);
+	ss->reg_id = got.session;
 	ss->id = req->id; /* with its grants, which are ours now */
 	memset(&req->id, 0, sizeof(req->id));
 	ss->logged_in = true;
@@ -101,9 +106,9 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	ok.resume = text_of(NULL);
 	ok.data = (struct text){(const char *)req->reply.p, req->reply.len};
 	mux_send_auth_ok(&ss->base.mux, &ok);
-	if (replaced.id != 0)
-		(void)post_kick(srv->workers[replaced.worker], replaced.id, CODE_REPLACED,
-			code_text(CODE_REPLACED));
+	for (size_t i = 0; i < got.n_replaced; i++)
+		(void)post_kick(srv->workers[got.replaced[i].worker], got.replaced[i].id,
+			CODE_REPLACED, code_text(CODE_REPLACED));
 }
 
 static void
@@ -131,7 +136,11 @@ on_verdict(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
 static void
 on_hello(struct mux *m, const struct msg_hello *hello)
 {
-	memcpy(server_session_of(m)->nonce_agent, hello->nonce, MSG_NONCE);
+	struct server_session *ss = server_session_of(m);
+
+	memcpy(ss->nonce_agent, hello->nonce, MSG_NONCE);
+	ss->instance = hello->instance;
+	ss->member = hello->instance != 0 ? hello->member : 1;
 }
 
 static void
@@ -184,6 +193,12 @@ on_stream_free(struct stream *st)
 		server_drain_check(sw);
 }
 
+void
+server_session_less(struct server_session *ss)
+{
+	atomic_fetch_add_explicit(&ss->ended, 1, memory_order_relaxed);
+}
+
 static const char *
 no_room(const struct server_session *ss)
 {
@@ -211,6 +226,7 @@ server_session_client(struct server_session *ss, int fd, const struct addr *from
 		log_limited(&limit, LOG_WARN, "%s refuses a client: %s", server_session_name(ss), full);
 	if (full != NULL || ss->base.ended || idmap_get(&ss->tunnels, tunnel) == NULL) {
 		sock_abort_fd(fd);
+		server_session_less(ss);
 		return;
 	}
 	open.family = (uint8_t)addr_to_bytes(from, open.ip, &open.port);
@@ -218,10 +234,12 @@ server_session_client(struct server_session *ss, int fd, const struct addr *from
 	st->on_free = on_stream_free;
 	st->ms = mux_open(&ss->base.mux, &open, st);
 	stream_attach(st, fd);
-	if (st->ms != NULL) /* most clients speak first: what they said leaves with OPEN */
+	if (st->ms != NULL) { /* most clients speak first: what they said leaves with OPEN */
 		mux_ready(st->ms);
-	if (st->ms == NULL)
+	} else {
 		stream_abort(st, CODE_SHUTDOWN, NULL);
+		server_session_less(ss);
+	}
 	if (st->ms == NULL && ss->base.mux.last_id == STREAM_ID_MAX)
 		session_fail(&ss->base, CODE_LIMIT, "the session's stream ids are used up");
 	ss->clients++;
@@ -262,6 +280,7 @@ on_gone(struct mux *m, struct mux_stream *ms)
 {
 	struct server_worker *sw = server_session_of(m)->sw;
 
+	server_session_less(server_session_of(m));
 	if (ms->flow == NULL)
 		session_on_gone(m, ms);
 	else if (sw->draining)
@@ -294,6 +313,7 @@ on_goaway(struct mux *m, const struct msg_goaway *goaway)
 	else
 		log_info("%s leaves: %s", server_session_name(server_session_of(m)),
 			log_safe(safe, sizeof(safe), text, strlen(text)));
+	registry_leave(server_session_of(m)->sw->srv->registry, server_session_of(m)->reg_id);
 	session_on_goaway(m, goaway);
 }
 

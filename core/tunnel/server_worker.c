@@ -195,28 +195,28 @@ struct front_msg {
 };
 
 static void
-on_udp_front(struct mbox_msg *msg, bool late)
+on_front(struct mbox_msg *msg, bool late)
 {
 	struct front_msg *m = container_of(msg, struct front_msg, msg);
 
 	if (late)
 		close(m->fd);
 	else
-		udp_front_arrived(server_worker(m->to), m->claim, m->name, m->fd);
+		front_arrived(server_worker(m->to), m->claim, m->name[0] != '\0' ? m->name : NULL, m->fd);
 	free(m);
 }
 
 int
-post_udp_front(struct worker *to, int fd, uint64_t claim, const char *name)
+post_front(struct worker *to, int fd, uint64_t claim, const char *name)
 {
 	struct front_msg *m = xcalloc(1, sizeof(*m));
 	int rc;
 
-	m->msg.deliver = on_udp_front;
+	m->msg.deliver = on_front;
 	m->to = to;
 	m->fd = fd;
 	m->claim = claim;
-	snprintf(m->name, sizeof(m->name), "%s", name);
+	snprintf(m->name, sizeof(m->name), "%s", name != NULL ? name : "");
 	rc = worker_post(to, &m->msg);
 	if (rc < 0)
 		free(m);
@@ -290,7 +290,7 @@ on_follow(struct mbox_msg *msg, bool late)
 	struct id_msg *m = container_of(msg, struct id_msg, msg);
 
 	if (!late)
-		udp_front_follow(server_worker(m->to), m->id);
+		front_follow(server_worker(m->to), m->id);
 	free(m);
 }
 

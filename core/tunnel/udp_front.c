@@ -2,8 +2,9 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* The public front of a UDP tunnel: one socket for each claimed address, on the worker of the session
- * that has the claim, because datagrams cannot be handed from worker to worker like connections. When
- * an agent comes back on another worker, the socket moves there with what waits in it.
+ * that has the claim, because datagrams cannot be handed from worker to worker like connections. Of an
+ * agent with several sessions it leads to those of its worker. When the agent comes back on another,
+ * the socket moves there with what waits in it.
  *
  * What must hold: a datagram leaves only for a client that has sent one, from the address that it was
  * sent to, and only as long as its flow lives; what is not passed on is counted by its reason.
@@ -196,6 +197,7 @@ on_expiry(struct timer *t)
 		end_flow(fl, CODE_EXPIRED);
 	say_losses(f);
 	arm(f);
+	front_follow(f->sw, f->claim); /* its sessions may be elsewhere only by now */
 }
 
 /* ---- From clients ------------------------------------------------------------------------------- */
@@ -219,12 +221,13 @@ session_of(const struct udp_front *f, uint32_t *tunnel_r)
 	struct session_ref to;
 	struct server_session *ss;
 
-	if (!registry_route(f->sw->srv->registry, f->claim, &to, tunnel_r) ||
-		to.worker != f->sw->w->index)
+	if (!registry_route(f->sw->srv->registry, f->claim, f->sw->w->index, true, &to, tunnel_r))
 		return NULL;
 	ss = idmap_get(&f->sw->by_id, to.id);
-	return ss != NULL && !ss->base.ended && idmap_get(&ss->tunnels, *tunnel_r) != NULL ? ss
-											    : NULL;
+	if (ss == NULL || (!ss->base.ended && idmap_get(&ss->tunnels, *tunnel_r) != NULL))
+		return ss;
+	server_session_less(ss);
+	return NULL;
 }
 
 /* A place for one more, if need be of a flow that was not used for some time. */
@@ -255,12 +258,15 @@ begin_flow(struct udp_front *f, const struct dgram_path *path)
 		lose(f, LOST_AWAY);
 		return NULL;
 	}
-	if (!make_room(f, ss, path))
+	if (!make_room(f, ss, path)) {
+		server_session_less(ss);
 		return NULL;
+	}
 	open.family = (uint8_t)addr_to_bytes(&path->peer, open.ip, &open.port);
 	ms = mux_open(&ss->base.mux, &open, NULL);
 	if (ms == NULL) {
 		lose(f, LOST_AWAY);
+		server_session_less(ss);
 		if (ss->base.mux.last_id == STREAM_ID_MAX)
 			session_fail(&ss->base, CODE_LIMIT, "the session's stream ids are used up");
 		return NULL;
@@ -342,8 +348,8 @@ on_reap(struct turn_end *t)
 	free(f);
 }
 
-static void
-take_fd(struct server_worker *sw, uint64_t claim, const char *name, int fd)
+void
+udp_front_take(struct server_worker *sw, uint64_t claim, const char *name, int fd)
 {
 	const struct limits *l = &sw->conf->conf->limits;
 	struct udp_front *f = xcalloc(1, sizeof(*f));
@@ -368,7 +374,7 @@ udp_front_open(struct server_worker *sw, uint64_t claim, const char *name, const
 
 	if (fd < 0)
 		return fd;
-	take_fd(sw, claim, name, fd);
+	udp_front_take(sw, claim, name, fd);
 	return 0;
 }
 
@@ -405,30 +411,17 @@ udp_fronts_close(struct server_worker *sw)
 }
 
 void
-udp_front_follow(struct server_worker *sw, uint64_t claim)
+udp_front_follow(struct server_worker *sw, uint64_t claim, uint32_t to)
 {
 	struct udp_front *f = idmap_get(&sw->udp_fronts, claim);
-	struct session_ref to;
-	uint32_t tunnel;
 	char name[NAME_MAX_LEN + 1];
 	int fd;
 
-	if (f == NULL || !registry_route(sw->srv->registry, claim, &to, &tunnel) ||
-		to.worker == sw->w->index)
+	if (f == NULL)
 		return;
 	snprintf(name, sizeof(name), "%s", f->name);
 	fd = dgram_release(&f->sock);
 	dismiss(f, CODE_REPLACED);
-	if (post_udp_front(sw->srv->workers[to.worker], fd, claim, name) < 0)
+	if (post_front(sw->srv->workers[to], fd, claim, name) < 0)
 		close(fd);
-}
-
-void
-udp_front_arrived(struct server_worker *sw, uint64_t claim, const char *name, int fd)
-{
-	take_fd(sw, claim, name, fd);
-	if (sw->draining || !registry_fronted(sw->srv->registry, claim, sw->w->index))
-		udp_front_close(sw, claim); /* given up meanwhile */
-	else
-		udp_front_follow(sw, claim); /* the agent may have gone on */
 }

@@ -79,13 +79,23 @@ rd_text(struct rd *r, size_t length_bytes)
 	return t;
 }
 
+/* One extension of a tail; its type is the result. */
+static uint16_t
+rd_extension(struct rd *r, struct text *bytes_r)
+{
+	uint16_t type = rd_u16(r);
+
+	*bytes_r = rd_blob(r, 2);
+	return type;
+}
+
 static void
 rd_tail(struct rd *r)
 {
-	while (rd_left(r) > 0) {
-		rd_u16(r);
-		rd_blob(r, 2);
-	}
+	struct text bytes;
+
+	while (rd_left(r) > 0)
+		rd_extension(r, &bytes);
 }
 
 /* The same where the extension DATAGRAM may stand; true if it does. */
@@ -103,24 +113,6 @@ rd_tail_datagram(struct rd *r)
 		datagram = datagram || is;
 	}
 	return datagram;
-}
-
-/* The tail of HELLO; of an extension that is there twice the last one counts. */
-static const char *
-rd_hello_tail(struct rd *r, struct msg_hello *m)
-{
-	while (rd_left(r) > 0) {
-		unsigned type = rd_u16(r);
-		struct text t = rd_blob(r, 2);
-		struct rd x = rd_init(t.p, t.n);
-
-		if (type != MSG_EXT_STREAMS)
-			continue;
-		m->streams = rd_u32(&x);
-		if (x.bad || rd_left(&x) > 0 || m->streams == 0)
-			return "HELLO: streams is not a number above 0";
-	}
-	return NULL;
 }
 
 static const char *
@@ -149,6 +141,51 @@ is_name(struct text t)
 	return true;
 }
 
+static const char *
+rd_member(struct text bytes, struct msg_hello *m)
+{
+	struct rd r = rd_init((const uint8_t *)bytes.p, bytes.n);
+	const char *bad;
+
+	m->instance = rd_u64(&r);
+	m->member = rd_u8(&r);
+	bad = rd_done(&r);
+	if (bad == NULL && (m->instance == 0 || m->member == 0 || m->member > MSG_MEMBERS_MAX))
+		bad = "HELLO: no such member of an agent";
+	return bad;
+}
+
+static const char *
+rd_streams(struct text bytes, struct msg_hello *m)
+{
+	struct rd r = rd_init((const uint8_t *)bytes.p, bytes.n);
+	const char *bad;
+
+	m->streams = rd_u32(&r);
+	bad = rd_done(&r);
+	return bad == NULL && m->streams == 0 ? "HELLO: streams is not above 0" : bad;
+}
+
+/* The tail of HELLO; of an extension that is there twice the last one counts. */
+static const char *
+rd_hello_tail(struct rd *r, struct msg_hello *m)
+{
+	const char *bad = NULL;
+	struct text bytes;
+
+	while (bad == NULL && rd_left(r) > 0) {
+		uint16_t type = rd_extension(r, &bytes);
+
+		if (r->bad)
+			break;
+		if (type == MSG_EXT_MEMBER)
+			bad = rd_member(bytes, m);
+		else if (type == MSG_EXT_STREAMS)
+			bad = rd_streams(bytes, m);
+	}
+	return bad != NULL ? bad : rd_done(r);
+}
+
 const char *
 msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m_r)
 {
@@ -172,8 +209,6 @@ msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m_r)
 		memcpy(m.nonce, nonce, MSG_NONCE);
 	m.software = rd_text(&r, 1);
 	bad = rd_hello_tail(&r, &m);
-	if (bad == NULL)
-		bad = rd_done(&r);
 	if (bad != NULL)
 		return bad;
 	if (m.version_min > m.version_max || m.role > 1)
@@ -475,6 +510,12 @@ msg_hello_encode(uint8_t *p, size_t cap, const struct msg_hello *m)
 	wr_u32(&w, m->session_window);
 	wr_bytes(&w, m->nonce, MSG_NONCE);
 	wr_text(&w, m->software, 1);
+	if (m->instance != 0) {
+		wr_u16(&w, MSG_EXT_MEMBER);
+		wr_u16(&w, 9);
+		wr_u64(&w, m->instance);
+		wr_u8(&w, m->member);
+	}
 	if (m->streams > 0) {
 		wr_u16(&w, MSG_EXT_STREAMS);
 		wr_u16(&w, 4);

@@ -20,8 +20,11 @@
 #define MSG_VERSION 1u
 #define MSG_NAME_MAX 64u
 #define MSG_TEXT_MAX 255u
+#define MSG_MEMBERS_MAX 16u
+
 #define MSG_EXT_STREAMS 1u /* of the agent's HELLO: so many it takes; u32 */
 #define MSG_EXT_DATAGRAM 2u /* of BIND and OPEN: datagrams instead of bytes; empty */
+#define MSG_EXT_MEMBER 3u /* of the agent's HELLO: which session of which agent; u64 u8 */
 
 #define FEATURE_RESUME 0x1u
 #define FEATURE_REPORT 0x2u
@@ -36,6 +39,7 @@ struct text text_of(const char *s); /* of a terminated string; NULL is empty */
 /* Copies into a terminated string, cut at cap - 1; returns dst. */
 char *text_copy(char *dst, size_t cap, struct text t);
 
+/* instance: which running agent this is, 0 if it does not say; member: which of its sessions, from 1. */
 struct msg_hello {
 	uint8_t version_min, version_max, role;
 	uint64_t features;
@@ -43,6 +47,8 @@ struct msg_hello {
 	uint32_t streams; /* that the agent takes at a time; 0: it does not say */
 	uint8_t nonce[MSG_NONCE];
 	struct text software;
+	uint64_t instance;
+	uint8_t member;
 };
 
 struct msg_auth {

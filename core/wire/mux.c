@@ -57,6 +57,8 @@ send_hello(struct mux *m, uint8_t version_min, uint64_t features)
 		.session_window = m->conf.session_window,
 		.streams = m->conf.role == ROLE_AGENT ? m->conf.max_streams : 0,
 		.software = text_of(m->conf.software),
+		.instance = m->conf.instance,
+		.member = m->conf.member,
 	};
 	uint8_t p[512];
 

@@ -61,6 +61,8 @@ struct mux_conf {
 	uint32_t max_streams;
 	int64_t handshake_ms, open_ms, ping_ms, dead_ms;
 	const char *software; /* constant text for HELLO */
+	uint64_t instance;    /* agent: with member for HELLO; 0: not said */
+	uint8_t member;
 	/* Datagrams that wait for the link: of one stream, of the session (bytes count what they
 	 * cost), of all sessions; and how long they may wait. */
 	size_t flow_datagrams, flow_bytes, datagram_bytes;

@@ -22,6 +22,7 @@ CRITICAL = 0x80
 FLOOR = 16384
 LIMIT_MAX = 1 << 62
 ACK_EVERY = 262144
+HELLO_MEMBER, MEMBERS_MAX = 3, 16
 PARAMS_MAX = 16
 DATAGRAM_MAX = 65507
 EXT_DATAGRAM = 2
@@ -302,9 +303,19 @@ def _check_hello(f):
         raise Illegal("range")
     if not 65536 <= f["session_window"] <= 1073741824:
         raise Illegal("range")
-    for kind, value in f["tail"]:
-        if kind == HELLO_STREAMS and (len(value) != 4 or not any(value)):
+    for kind, data in f["tail"]:
+        if kind == HELLO_STREAMS and (len(data) != 4 or not any(data)):
             raise Illegal("range")
+        if kind == HELLO_MEMBER:
+            _check_member(Cursor(data))
+
+
+def _check_member(c):
+    instance, member = c.number(8), c.number(1)
+    if c.left():
+        raise Illegal("long")
+    if instance == 0 or not 1 <= member <= MEMBERS_MAX:
+        raise Illegal("range")
 
 
 def parse(name, body):

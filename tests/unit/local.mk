@@ -122,10 +122,13 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_vectors_LDADD = $(unit_libs)
 
 # Who may log in, and who owns what.
-tunnel_tests = %D%/test-flow %D%/test-gate %D%/test-registry %D%/test-walk
+tunnel_tests = %D%/test-flow %D%/test-gate %D%/test-group %D%/test-place %D%/test-registry \
+	%D%/test-walk
 check_PROGRAMS += $(tunnel_tests)
 TESTS += $(tunnel_tests)
 %C%_test_flow_LDADD = $(unit_libs)
 %C%_test_gate_LDADD = $(unit_libs)
+%C%_test_group_LDADD = $(unit_libs)
+%C%_test_place_LDADD = $(unit_libs)
 %C%_test_registry_LDADD = $(unit_libs)
 %C%_test_walk_LDADD = $(unit_libs)

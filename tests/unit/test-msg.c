@@ -106,7 +106,9 @@ test_hello(void)
 		.stream_window = 16777216,
 		.session_window = 1073741824,
 		.nonce = "0123456789abcdef0123456789abcde",
-		.software = text_of("adit 0.1.0")},
+		.software = text_of("adit 0.1.0"),
+		.instance = 0xfedcba9876543210,
+		.member = 16},
 			 g;
 	uint8_t p[512];
 	size_t n = msg_hello_encode(p, sizeof(p), &h);
@@ -119,7 +121,7 @@ test_hello(void)
 		"sizes");
 	is_mem(g.nonce, h.nonce, MSG_NONCE, "nonce");
 	ok(same(g.software, "adit 0.1.0"), "software");
-	cut_and_stretch("HELLO", judge_hello, p, n, true);
+	ok(g.instance == h.instance && g.member == 16, "which session of which agent");
 	is_int(msg_hello_encode(p, n - 1, &h), 0, "no room is said");
 	is_int(msg_hello_encode(p, n, &h), n, "just enough is enough");
 	is_int(g.streams, 0, "no number of streams is said");
@@ -134,13 +136,20 @@ test_hello(void)
 	p[n + 3] = 5;
 	p[n + 8] = 1;
 	ok(msg_hello_decode(p, n + 9, &g) != NULL, "or of five");
+	h.streams = 0;
+	h.instance = 0;
+	n = msg_hello_encode(p, sizeof(p), &h);
+	ok(n > 0 && msg_hello_decode(p, n, &g) == NULL && g.instance == 0 && g.member == 0,
+		"an agent may keep that to itself");
+	cut_and_stretch("HELLO", judge_hello, p, n, true);
 }
 
 static bool
 hello_with(size_t at, size_t size, uint64_t v)
 {
 	struct msg_hello h = {.version_min = 1, .version_max = 1, .max_frame = 16384,
-		.stream_window = 16384, .session_window = 65536, .software = text_of("")};
+		.stream_window = 16384, .session_window = 65536, .software = text_of(""),
+		.instance = 1, .member = 1};
 	uint8_t p[512];
 	size_t n = msg_hello_encode(p, sizeof(p), &h);
 
@@ -164,6 +173,10 @@ test_hello_ranges(void)
 	ok(hello_with(24, 4, 1073741824) && !hello_with(24, 4, 1073741825) &&
 			!hello_with(24, 4, 65535),
 		"session_window");
+	ok(hello_with(61, 2, 0xffff) && !hello_with(63, 2, 8) && !hello_with(63, 2, 10),
+		"an extension has its length");
+	ok(hello_with(65, 8, UINT64_MAX) && !hello_with(65, 8, 0), "instance");
+	ok(hello_with(73, 1, 16) && !hello_with(73, 1, 17) && !hello_with(73, 1, 0), "member");
 }
 
 static void

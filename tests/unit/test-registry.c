@@ -27,20 +27,38 @@ who(const char *account, const char *agent)
 	return id;
 }
 
+static const _Atomic uint64_t none_ended;
+
+/* instance 0: an agent that does not say which it is. */
+static uint64_t
+login_member(struct registry *r, const char *agent, uint64_t instance, uint8_t member,
+	uint32_t worker, struct login_got *got_r)
+{
+	struct identity id = who("acme", agent);
+	struct login_ask ask = {&id, instance, member, worker, &none_ended};
+	char text[128];
+
+	*got_r = (struct login_got){0};
+	if (registry_login(r, &ask, &limits, now, got_r, text, sizeof(text)) != 0)
+		return 0;
+	return got_r->session;
+}
+
 static uint64_t
 login(struct registry *r, const char *account, const char *agent, uint32_t worker,
 	struct session_ref *replaced_r)
 {
 	struct identity id = who(account, agent);
-	struct session_ref replaced;
-	uint64_t session = 0;
+	struct login_ask ask = {&id, 0, 1, worker, &none_ended};
+	struct login_got got;
 	char text[128];
 
-	if (registry_login(r, &id, worker, &limits, now, &session, &replaced, text, sizeof(text)) != 0)
+	if (registry_login(r, &ask, &limits, now, &got, text, sizeof(text)) != 0)
 		return 0;
+	must(got.n_replaced <= 1);
 	if (replaced_r != NULL)
-		*replaced_r = replaced;
-	return session;
+		*replaced_r = got.n_replaced > 0 ? got.replaced[0] : (struct session_ref){0, 0};
+	return got.session;
 }
 
 static size_t max_claims = 256;
@@ -50,8 +68,11 @@ claim_it(struct registry *r, uint64_t session, const char *tunnel, uint32_t id, 
 	uint16_t port, uint64_t *claim_r)
 {
 	struct claim_ask ask = {tunnel, id, address, port, false, false, max_claims};
+	struct claim_got got = {*claim_r, 0};
+	enum claim_result result = registry_claim(r, session, &ask, &got);
 
-	return registry_claim(r, session, &ask, claim_r);
+	*claim_r = got.id;
+	return result;
 }
 
 static size_t
@@ -68,14 +89,12 @@ static void
 test_protocols(void)
 {
 	struct registry *r = registry_new();
-	uint64_t a = login(r, "acme", "web", 0, NULL), claim;
+	uint64_t a = login(r, "acme", "web", 0, NULL), claim = 0;
 	struct claim_ask udp = {"dns", 2, "udp/h:53", 53, true, true, 256};
+	struct claim_got got;
 
 	ok(claim_it(r, a, "ssh", 1, "h:53", 53, &claim) == CLAIM_NEW, "a TCP port");
-	ok(registry_claim(r, a, &udp, &claim) == CLAIM_NEW, "and the same of UDP");
-	is_int(registry_front(r, claim), REGISTRY_NO_WORKER, "it has no front yet");
-	ok(registry_fronted(r, claim, 3), "now it has");
-	is_int(registry_front(r, claim), 3, "on that worker");
+	ok(registry_claim(r, a, &udp, &got) == CLAIM_NEW, "and the same of UDP");
 	is_int(registry_port(r, a, "dns", true), 53, "the tunnel's port");
 	is_int(registry_port(r, a, "dns", false), 0, "which TCP knows nothing of");
 	registry_free(r);
@@ -87,7 +106,7 @@ test_claims(void)
 	struct registry *r = registry_new();
 	struct session_ref to;
 	uint64_t a = login(r, "acme", "web", 0, NULL), b = login(r, "other", "web", 1, NULL);
-	uint64_t claim, again;
+	uint64_t claim = 0, again = 0;
 	uint32_t tunnel, front;
 
 	ok(a != 0 && b != 0 && a != b, "two accounts may use the same agent name");
@@ -95,13 +114,13 @@ test_claims(void)
 	ok(claim_it(r, b, "ssh", 1, "h:1", 1, &again) == CLAIM_TAKEN, "and nobody else's");
 	ok(claim_it(r, a, "web", 8, "h:1", 1, &again) == CLAIM_TAKEN,
 		"nor another tunnel's of the same agent");
-	ok(registry_route(r, claim, &to, &tunnel) && to.id == a && to.worker == 0 && tunnel == 7,
+	ok(registry_route(r, claim, 0, false, &to, &tunnel) && to.id == a && to.worker == 0 && tunnel == 7,
 		"a client is led to the session");
 	registry_fronted(r, claim, 3);
 	registry_unclaim(r, b, claim, &front);
-	ok(registry_route(r, claim, &to, &tunnel), "another session cannot give it up");
+	ok(registry_route(r, claim, 0, false, &to, &tunnel), "another session cannot give it up");
 	registry_unclaim(r, a, claim, &front);
-	ok(front == 3 && !registry_route(r, claim, &to, &tunnel), "its owner can; the front is named");
+	ok(front == 3 && !registry_route(r, claim, 0, false, &to, &tunnel), "its owner can; the front is named");
 	ok(claim_it(r, b, "ssh", 1, "h:1", 1, &again) == CLAIM_NEW, "then it is free");
 	registry_free(r);
 }
@@ -110,14 +129,14 @@ static void
 test_away(void)
 {
 	struct registry *r = registry_new();
-	uint64_t a = login(r, "acme", "web", 0, NULL), b = login(r, "other", "x", 0, NULL), claim, again;
+	uint64_t a = login(r, "acme", "web", 0, NULL), b = login(r, "other", "x", 0, NULL), claim = 0, again = 0;
 	struct session_ref to;
 	uint32_t tunnel;
 
 	ok(claim_it(r, a, "ssh", 1, "h:1", 1234, &claim) == CLAIM_NEW, "claimed");
 	registry_fronted(r, claim, 0);
 	registry_logout(r, a, now, 5000);
-	ok(!registry_route(r, claim, &to, &tunnel), "nobody is there while the agent is away");
+	ok(!registry_route(r, claim, 0, false, &to, &tunnel), "nobody is there while the agent is away");
 	ok(claim_it(r, b, "ssh", 1, "h:1", 1234, &again) == CLAIM_TAKEN, "yet it is reserved");
 	ok(claim_it(r, a, "ssh", 1, "h:1", 1234, &again) == CLAIM_LOST,
 		"the dead session cannot have it either");
@@ -127,8 +146,9 @@ test_away(void)
 	is_int(registry_port(r, a, "ssh", false), 1234, "the agent that is back is told its port");
 	ok(claim_it(r, a, "ssh", 9, "h:1", 1234, &again) == CLAIM_MOVED && again == claim,
 		"it gets the address back, front and all");
-	ok(registry_route(r, claim, &to, &tunnel) && to.worker == 2 && tunnel == 9,
+	ok(registry_route(r, claim, 0, false, &to, &tunnel) && to.worker == 2 && tunnel == 9,
 		"clients go to the new worker");
+	ok(registry_fronted(r, claim, 2), "and so may the front");
 	now = mono_add_ms(now, 10000);
 	is_int(expire(r), 0, "what is in use does not expire");
 	registry_logout(r, a, now, 5000);
@@ -143,7 +163,7 @@ test_takeover(void)
 {
 	struct registry *r = registry_new();
 	struct session_ref replaced, to;
-	uint64_t first = login(r, "acme", "web", 0, &replaced), second, claim, again;
+	uint64_t first = login(r, "acme", "web", 0, &replaced), second, claim = 0, again = 0;
 	uint32_t tunnel;
 
 	is_int((intmax_t)replaced.id, 0, "the first login replaces nobody");
@@ -151,11 +171,11 @@ test_takeover(void)
 	registry_fronted(r, claim, 0);
 	second = login(r, "acme", "web", 1, &replaced);
 	ok(replaced.id == first && replaced.worker == 0, "the second is told whom it pushed out");
-	ok(!registry_route(r, claim, &to, &tunnel), "the old session has lost its clients at once");
+	ok(!registry_route(r, claim, 0, false, &to, &tunnel), "the old session has lost its clients at once");
 	ok(claim_it(r, second, "ssh", 2, "h:1", 1, &again) == CLAIM_MOVED, "the new one has them");
 	registry_logout(r, first, now, 0);
 	is_int(expire(r), 0, "the old session's end harms nothing");
-	ok(registry_route(r, claim, &to, &tunnel) && to.id == second, "nor does it take clients away");
+	ok(registry_route(r, claim, 0, false, &to, &tunnel) && to.id == second, "nor does it take clients away");
 	is_int((intmax_t)registry_sessions(r), 1, "one session is left");
 	ok(claim_it(r, second, "ssh", 2, "h:2", 2, &again) == CLAIM_NEW, "another address …");
 	is_int(expire(r), 0, "… keeps the one before until it is had");
@@ -217,7 +237,7 @@ test_random(void)
 			if (*slot != alive && *slot != 0)
 				wrong += claim_it(r, *slot, "ssh", 1, "h:1", 1, &claim) != CLAIM_LOST;
 		}
-		routed = registry_route(r, claim, &to, &tunnel);
+		routed = registry_route(r, claim, 0, false, &to, &tunnel);
 		wrong += routed && to.id != alive;
 		wrong += registry_sessions(r) != (alive != 0 ? 1u : 0u);
 	}
@@ -231,17 +251,18 @@ test_account(void)
 {
 	struct registry *r = registry_new();
 	uint64_t a = login(r, "acme", "1", 0, NULL), b = login(r, "acme", "2", 0, NULL);
-	uint64_t other = login(r, "acm", "e/1", 0, NULL), claim, again;
+	uint64_t other = login(r, "acm", "e/1", 0, NULL), claim = 0, again = 0;
 	struct claim_ask ask = {"web", 5, "h:1", 1, true, false, 2};
+	struct claim_got got;
 
 	max_claims = 2;
 	claim_it(r, a, "ssh", 1, "h:1", 1, &claim);
 	registry_fronted(r, claim, 0);
-	ok(registry_claim(r, b, &ask, &again) == CLAIM_TAKEN, "what is in use is nobody else's");
+	ok(registry_claim(r, b, &ask, &got) == CLAIM_TAKEN, "what is in use is nobody else's");
 	registry_logout(r, a, now, 60000);
 	ok(claim_it(r, b, "web", 5, "h:1", 1, &again) == CLAIM_TAKEN, "nor what only comes by chance");
-	ok(registry_claim(r, other, &ask, &again) == CLAIM_TAKEN, "nor another account's");
-	ok(registry_claim(r, b, &ask, &again) == CLAIM_MOVED && again == claim,
+	ok(registry_claim(r, other, &ask, &got) == CLAIM_TAKEN, "nor another account's");
+	ok(registry_claim(r, b, &ask, &got) == CLAIM_MOVED && got.id == claim,
 		"but what waits for an agent of the account can be asked for by another");
 	a = login(r, "acme", "1", 0, NULL);
 	is_int(registry_port(r, a, "ssh", false), 0, "who was away for it has lost it");
@@ -251,6 +272,147 @@ test_account(void)
 	ok(claim_it(r, a, "db", 2, "h:3", 3, &again) == CLAIM_NEW, "unless one waits: it makes room");
 	is_int(expire(r), 1, "and is given up");
 	max_claims = 256;
+	registry_free(r);
+}
+
+/* Where so many clients go that arrive on worker here: bit i is member i + 1 of a and b. */
+static unsigned
+led_to(struct registry *r, uint64_t claim, uint32_t here, unsigned clients, uint64_t a, uint64_t b)
+{
+	struct session_ref to;
+	unsigned led = 0;
+	uint32_t tunnel;
+
+	for (unsigned i = 0; i < clients; i++)
+		if (registry_route(r, claim, here, false, &to, &tunnel))
+			led |= to.id == a && tunnel == 1 ? 1 : to.id == b && tunnel == 2 ? 2 : 4;
+	return led;
+}
+
+static void
+test_members(void)
+{
+	struct registry *r = registry_new();
+	struct login_got got;
+	uint64_t a = login_member(r, "web", 7, 1, 0, &got), b, again, claim = 0, same = 0;
+	struct claim_ask ask = {"ssh", 9, "h:1", 1, false, false, 8};
+	struct session_ref to;
+	struct claim_got what;
+	uint32_t front, tunnel;
+
+	claim_it(r, a, "ssh", 1, "h:1", 1, &claim);
+	b = login_member(r, "web", 7, 2, 1, &got);
+	ok(b != 0 && got.n_replaced == 0, "a second member of the instance replaces nobody");
+	ok(claim_it(r, b, "ssh", 2, "h:1", 1, &same) == CLAIM_TAKEN,
+		"while the front is being opened it has to wait");
+	ok(registry_fronted(r, claim, 0) && claim_it(r, b, "ssh", 2, "h:1", 1, &same) == CLAIM_MOVED &&
+			same == claim,
+		"then it has the same claim");
+	ok(claim_it(r, b, "ssh", 2, "h:1", 1, &same) == CLAIM_TAKEN, "but once");
+	is_int(registry_port(r, b, "ssh", false), 1, "and is told of it before it asks");
+	is_int(led_to(r, claim, 5, 10, a, b), 3, "clients go to both");
+	registry_leave(r, a);
+	is_int(led_to(r, claim, 0, 10, a, b), 2, "but not to one that leaves");
+	again = login_member(r, "web", 7, 1, 0, &got);
+	ok(got.n_replaced == 1 && got.replaced[0].id == a, "a newer login of a member replaces it");
+	is_int(led_to(r, claim, 0, 10, again, b), 2, "the other goes on");
+	registry_logout(r, a, now, 0);
+	is_int(expire(r) + registry_sessions(r), 2, "and nothing is lost by the old one's end");
+	ok(claim_it(r, again, "ssh", 1, "h:1", 1, &same) == CLAIM_MOVED, "the new one joins");
+	registry_unclaim(r, b, claim, &front);
+	ok(front == REGISTRY_NO_WORKER && led_to(r, claim, 1, 10, again, b) == 1,
+		"what one member gives up the other still has");
+	is_int(registry_place(r, claim, 0), 0, "where a member is a front is well");
+	is_int(registry_place(r, claim, 1), 0, "where none is it is not");
+	is_int(registry_place(r, 4711, 1), 1, "for nobody it need not move");
+	ok(!registry_route(r, claim, 1, true, &to, &tunnel) && registry_route(r, claim, 0, true, &to, &tunnel),
+		"who cannot move is led to a member that is there, or to none");
+	a = login_member(r, "web", 8, 1, 3, &got);
+	ok(got.n_replaced == 2 && registry_sessions(r) == 1, "another instance replaces them all");
+	is_int(led_to(r, claim, 0, 1, a, b), 0, "and has to ask for itself");
+	ok(registry_claim(r, a, &ask, &what) == CLAIM_MOVED && what.far_front == 0,
+		"who has it alone should have the front near");
+	registry_logout(r, a, now, 1000);
+	is_int(registry_sessions(r), 0, "all are gone");
+	a = login_member(r, "web", 8, 1, 0, &got);
+	ok(registry_claim(r, a, &ask, &what) == CLAIM_MOVED && what.far_front == REGISTRY_NO_WORKER,
+		"and where it is near it stays");
+	b = login_member(r, "web", 0, 1, 0, &got);
+	ok(got.n_replaced == 1, "an agent that does not say which it is replaces");
+	login_member(r, "web", 0, 1, 0, &got);
+	ok(got.n_replaced == 1 && got.replaced[0].id == b, "and is replaced");
+	registry_free(r);
+}
+
+static void
+test_member_limits(void)
+{
+	struct registry *r = registry_new();
+	struct login_got got;
+
+	limits.sessions_per_account = 2;
+	login_member(r, "web", 7, 1, 0, &got);
+	login_member(r, "web", 7, 2, 0, &got);
+	ok(login_member(r, "web", 7, 3, 0, &got) == 0, "every member counts");
+	is_int(registry_sessions(r), 2, "who is refused disturbs nobody");
+	ok(login_member(r, "web", 7, 2, 0, &got) != 0, "a member that comes back needs no room");
+	ok(login_member(r, "web", 8, 9, 0, &got) != 0 && got.n_replaced == 2,
+		"nor does another instance");
+	for (uint8_t i = 1; i <= REGISTRY_MEMBERS_MAX; i++) {
+		limits.sessions_per_account = 100;
+		login_member(r, "web", 8, i, 0, &got);
+	}
+	is_int(registry_sessions(r), REGISTRY_MEMBERS_MAX, "there are as many as there are numbers");
+	login_member(r, "web", 9, 1, 0, &got);
+	is_int(got.n_replaced, REGISTRY_MEMBERS_MAX, "and all of them can be replaced at once");
+	limits_default(&limits);
+	registry_free(r);
+}
+
+/* Two instances of three members each at random against a plain model. */
+static void
+test_random_members(void)
+{
+	struct registry *r = registry_new();
+	uint64_t alive[3] = {0}, has[3] = {0}, instance = 0, claim = 0;
+	size_t wrong = 0;
+
+	srand(815);
+	for (int i = 0; i < 20000; i++) {
+		unsigned m = (unsigned)rand() % 3, living = 0;
+		uint64_t new = 1 + (uint64_t)(rand() % 8 == 0);
+		struct session_ref to = {0, 0};
+		struct login_got got;
+		uint32_t tunnel;
+		bool found = false;
+
+		switch (rand() % 3) {
+		case 0:
+			if (new != instance)
+				memset(alive, 0, sizeof(alive));
+			instance = new;
+			alive[m] = login_member(r, "web", new, (uint8_t)(m + 1), m, &got);
+			break;
+		case 1:
+			registry_logout(r, alive[m], now, 1000);
+			alive[m] = 0;
+			break;
+		default:
+			if (alive[m] != 0 && has[m] != alive[m]) {
+				if (claim_it(r, alive[m], "ssh", 1, "h:1", 1, &claim) == CLAIM_NEW)
+					registry_fronted(r, claim, 0);
+				has[m] = alive[m];
+			}
+		}
+		for (unsigned k = 0; k < 3; k++) {
+			living += alive[k] != 0;
+			found |= alive[k] != 0 && has[k] == alive[k];
+		}
+		wrong += registry_route(r, claim, 0, false, &to, &tunnel) != found;
+		wrong += found && (to.worker > 2 || has[to.worker] != to.id);
+		wrong += registry_sessions(r) != living;
+	}
+	is_int((intmax_t)wrong, 0, "20,000 random steps: clients go to members that have it, always");
 	registry_free(r);
 }
 
@@ -265,5 +427,8 @@ main(void)
 	test_limits();
 	test_account();
 	test_random();
+	test_members();
+	test_member_limits();
+	test_random_members();
 	return done_testing();
 }

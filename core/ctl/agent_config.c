@@ -18,12 +18,13 @@
 #include "ctl/tunnel_config.h"
 #include "tunnel/identity.h"
 #include "util/compiler.h"
+#include "util/cpus.h"
 #include "util/file.h"
 
 struct basics {
 	const char *server, *name, *plugin_dir, *token_file;
 	int log_level, log_format;
-	int64_t max_attempts, log_requests;
+	int64_t max_attempts, log_requests, sessions, workers;
 	bool reconnect, splice;
 };
 
@@ -41,6 +42,8 @@ enum {
 	KEY_MAX_ATTEMPTS,
 	KEY_RECONNECT,
 	KEY_SPLICE,
+	KEY_SESSIONS,
+	KEY_WORKERS,
 	KEY_LIMITS,
 	KEY_TUNNELS,
 	N_KEYS
@@ -57,6 +60,8 @@ static const struct schema_key keys[N_KEYS + 1] = {
 	{"max_attempts", SCHEMA_INT, offsetof(struct basics, max_attempts), 0, 1000000, NULL},
 	{"reconnect", SCHEMA_BOOL, offsetof(struct basics, reconnect), 0, 0, NULL},
 	{"splice", SCHEMA_BOOL, offsetof(struct basics, splice), 0, 0, NULL},
+	{"sessions", SCHEMA_INT, offsetof(struct basics, sessions), 1, SESSIONS_MAX, NULL},
+	{"workers", SCHEMA_INT, offsetof(struct basics, workers), 0, WORKERS_MAX, NULL},
 	{"limits", SCHEMA_GROUP, 0, 0, 0, NULL},
 	{"tunnels", SCHEMA_LIST, 0, 0, 0, NULL},
 	{NULL, SCHEMA_INT, 0, 0, 0, NULL},
@@ -88,6 +93,7 @@ load_init(struct load *l, const struct agent_request *req, struct err *e)
 	l->basics.log_format = LOG_TEXT;
 	l->basics.log_requests = CONFIG_LOG_REQUESTS;
 	l->basics.reconnect = l->basics.splice = true;
+	l->basics.sessions = 1;
 	limits_default(&l->limits);
 	l->conf = xcalloc(1, sizeof(*l->conf));
 }
@@ -451,6 +457,9 @@ take_rest(struct load *l)
 		req->log_requests >= 0 ? req->log_requests : l->basics.log_requests;
 	l->conf->splice = l->basics.splice;
 	l->conf->reconnect = l->basics.reconnect && !req->no_reconnect;
+	l->conf->sessions = (unsigned)(req->sessions > 0 ? req->sessions : l->basics.sessions);
+	l->conf->workers =
+		l->basics.workers > 0 ? (unsigned)l->basics.workers : cpus_available();
 }
 
 int

@@ -43,6 +43,7 @@ const char agent_options_help[] =
 	"      --check             check the configuration and stop\n"
 	"      --no-reconnect      stop when the link is lost\n"
 	"      --max-attempts N    give up after N failed attempts in a row; 0 is never\n"
+	"      --sessions N        open N sessions at once, 1 to 16, each with a link of its own\n"
 	"      --allow-plain       allow a link that others can read\n"
 	"      --plugin-dir DIR    where plugins are\n"
 	"      --log-level LEVEL   error, warn, info or debug; to stderr\n"
@@ -62,6 +63,7 @@ enum {
 	OPT_CHECK,
 	OPT_NO_RECONNECT,
 	OPT_MAX_ATTEMPTS,
+	OPT_SESSIONS,
 	OPT_ALLOW_PLAIN,
 	OPT_PLUGIN_DIR,
 	OPT_LOG_LEVEL,
@@ -82,6 +84,7 @@ static const struct option long_options[] = {
 	{"check", no_argument, NULL, OPT_CHECK},
 	{"no-reconnect", no_argument, NULL, OPT_NO_RECONNECT},
 	{"max-attempts", required_argument, NULL, OPT_MAX_ATTEMPTS},
+	{"sessions", required_argument, NULL, OPT_SESSIONS},
 	{"allow-plain", no_argument, NULL, OPT_ALLOW_PLAIN},
 	{"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
@@ -101,6 +104,19 @@ take_number(const char *option, int64_t *n_r, struct err *e)
 	if (n == 0 || n > 7 || strspn(optarg, "0123456789") != n)
 		return err_set(e, "%s: expected a number, found '%s'", option, optarg);
 	*n_r = strtol(optarg, NULL, 10);
+	return 0;
+}
+
+static int
+take_sessions(struct agent_request *r, struct err *e)
+{
+	size_t n = strlen(optarg);
+	long given = strtol(optarg, NULL, 10);
+
+	if (n == 0 || n > 3 || strspn(optarg, "0123456789") != n || given < 1 ||
+		given > SESSIONS_MAX)
+		return err_set(e, "--sessions: expected 1 to %d, found '%s'", SESSIONS_MAX, optarg);
+	r->sessions = given;
 	return 0;
 }
 
@@ -162,6 +178,8 @@ take_option(int opt, struct agent_options *o, struct err *e)
 		return take_number("--max-attempts", &o->request.max_attempts, e);
 	case OPT_LOG_REQUESTS:
 		return take_number("--log-requests", &o->request.log_requests, e);
+	case OPT_SESSIONS:
+		return take_sessions(&o->request, e);
 	case OPT_LOG_LEVEL:
 		return command_level(&o->log, optarg, e);
 	case OPT_LOG_FORMAT:

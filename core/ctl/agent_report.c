@@ -190,6 +190,22 @@ on_lost(struct report *r, const struct agent_event *ev, const char *text)
 	r->connected = false;
 }
 
+/* The others go on; so it is said once and not at each attempt. */
+static void
+on_session_lost(struct report *r, const struct agent_event *ev, const char *text)
+{
+	char retry[40];
+
+	if (ev->attempt > 1)
+		return;
+	if (ev->retry_ms < 0)
+		say(r, "session %u of %u is down: %s", ev->session, r->conf->sessions, text);
+	else
+		say(r, "session %u of %u is down: %s; trying again in %s", ev->session,
+			r->conf->sessions, text,
+			units_ms_human(ev->retry_ms, retry, sizeof(retry)));
+}
+
 static void
 on_stopped(struct report *r, const struct agent_event *ev, const char *text)
 {
@@ -226,6 +242,12 @@ report_event(struct report *r, const struct agent_event *ev)
 		break;
 	case AGENT_LOST:
 		on_lost(r, ev, text);
+		break;
+	case AGENT_SESSION_UP:
+		say(r, "session %u of %u connected", ev->session, r->conf->sessions);
+		break;
+	case AGENT_SESSION_LOST:
+		on_session_lost(r, ev, text);
 		break;
 	case AGENT_STOPPED:
 		on_stopped(r, ev, text);

@@ -43,6 +43,7 @@ struct agent_request {
 	bool udp;           /* what it carries; else TCP */
 	const char *port, *tunnel; /* its public port, and its name */
 	int64_t max_attempts, log_requests;
+	int64_t sessions; /* 0: not given */
 	bool no_reconnect, allow_plain;
 };
 

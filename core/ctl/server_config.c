@@ -8,7 +8,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +17,7 @@
 #include "ctl/schema.h"
 #include "ctl/source.h"
 #include "util/compiler.h"
+#include "util/cpus.h"
 #include "util/file.h"
 
 /* What is not a plugin's; the order of these is that of keys[]. */
@@ -212,16 +212,6 @@ choose_plugin_dir(struct load *l, const char *given)
 	return rc;
 }
 
-static unsigned
-cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return (unsigned)MAX(1, MIN(CPU_COUNT(&set), WORKERS_MAX));
-}
-
 static void
 on_release(struct server_conf *conf)
 {
@@ -233,6 +223,7 @@ on_release(struct server_conf *conf)
 static int
 build(struct load *l, struct server_conf **conf_r)
 {
+	unsigned cpus = cpus_available();
 	struct modules modules;
 	struct server_conf *conf;
 	int rc = plugset_create(&l->plugins, l->plugin_dir, ADIT_SIDE_SERVER, &modules, l->e);
@@ -244,7 +235,9 @@ build(struct load *l, struct server_conf **conf_r)
 	conf->file = xstrdup(l->source[0]->file);
 	conf->limits = l->limits;
 	conf->modules = modules;
-	conf->workers = l->basics.workers == 0 ? cpus() : (unsigned)l->basics.workers;
+	conf->workers = (unsigned)l->basics.workers;
+	if (conf->workers == 0)
+		conf->workers = MIN(cpus, WORKERS_MAX);
 	conf->splice = l->basics.splice;
 	conf->release = on_release;
 	*conf_r = conf;

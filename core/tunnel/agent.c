@@ -1,22 +1,293 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The agent as the program sees it. Main thread, except for agent_say(), which carries an event there.
- * An event holds a reference, so what is still on its way when the agent is freed finds it. */
+/* The agent as the program sees it, and all its decisions: which session tries when, what their losses
+ * mean for the whole, and the end. Main thread, except for agent_say(), which carries an event there.
+ * An event holds a reference, so what is still on its way when the agent is freed finds it.
+ *
+ * While no session is up one of them tries, after 1, 2, 4, 8, 16, 30 s with full jitter, for ever by
+ * default; so a wrong token is one failed login and not one of each. When the first has a tunnel the
+ * others follow, and each comes back by itself from then on. */
 
 #include <config.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tunnel/agent_priv.h"
 #include "util/compiler.h"
+#include "util/log.h"
+#include "util/rand.h"
+
+#define WAIT_MIN_MS 100
+#define FOLLOW_MS 200 /* sessions that follow the first one come within this time each */
 
 struct event_msg {
 	struct mbox_msg msg;
 	struct agent *a;
 	struct agent_event ev;
+	bool lasted;
 };
+
+/* ---- Attempts ------------------------------------------------------------------------------------ */
+
+static int64_t
+backoff_ms(unsigned attempt)
+{
+	static const int64_t steps[] = {1000, 2000, 4000, 8000, 16000, 30000};
+	int64_t top = steps[MIN(attempt, ARRAY_LEN(steps) - 1)];
+
+	return WAIT_MIN_MS + (int64_t)rand_below((uint64_t)(top - WAIT_MIN_MS));
+}
+
+static void
+member_go(struct member *m)
+{
+	struct agent *a = m->a;
+	struct agent_event ev = {.kind = AGENT_CONNECTING, .session = m->index + 1,
+		.attempt = m->attempt + 1};
+
+	m->state = MEMBER_TRYING;
+	m->tried = true;
+	if (a->n_up == 0) {
+		snprintf(ev.text, sizeof(ev.text), "%s", a->conf->server);
+		a->event(a->ctx, &ev);
+	}
+	/* The worker runs until agent_free(). */
+	(void)agent_post_go(a->workers[m->index % a->n_workers], m->index + 1);
+}
+
+static void
+on_timer(struct timer *t)
+{
+	struct member *m = container_of(t, struct member, timer);
+
+	m->timed = false;
+	member_go(m);
+}
+
+static void
+member_go_in(struct member *m, int64_t ms)
+{
+	m->timed = true;
+	timer_start(&m->timer, ms);
+}
+
+static void
+member_wait(struct member *m)
+{
+	m->timed = false;
+	timer_stop(&m->timer);
+}
+
+/* Those that have waited for the first one. */
+static void
+others_go(struct agent *a)
+{
+	int64_t ms = 0;
+
+	for (unsigned i = 0; i < a->conf->sessions; i++) {
+		struct member *m = &a->member[i];
+
+		if (m->state != MEMBER_IDLE || m->timed || (m->tried && !a->conf->reconnect))
+			continue;
+		member_go_in(m, ms + (int64_t)rand_below(FOLLOW_MS));
+		ms += FOLLOW_MS;
+	}
+}
+
+/* Another session than m will find out by itself whether the server is there again. */
+static bool
+another_tries(const struct agent *a, const struct member *m)
+{
+	for (unsigned i = 0; i < a->conf->sessions; i++)
+		if (&a->member[i] != m && (a->member[i].timed || a->member[i].state == MEMBER_TRYING))
+			return true;
+	return false;
+}
+
+/* ---- The end ------------------------------------------------------------------------------------- */
+
+static void
+stop(struct agent *a, uint16_t code, const char *text, bool fatal)
+{
+	if (a->stopping)
+		return;
+	a->stopping = true;
+	a->last = (struct agent_event){.kind = AGENT_STOPPED, .code = code, .fatal = fatal};
+	snprintf(a->last.text, sizeof(a->last.text), "%s", text);
+	for (unsigned i = 0; i < a->conf->sessions; i++)
+		member_wait(&a->member[i]);
+	for (unsigned i = 0; i < a->n_workers; i++)
+		(void)agent_post_stop(a->workers[i]);
+}
+
+void
+agent_stop(struct agent *a)
+{
+	stop(a, CODE_NONE, "stopped", false);
+}
+
+static void
+on_worker_stopped(struct agent *a)
+{
+	if (++a->workers_stopped == a->n_workers)
+		a->event(a->ctx, &a->last);
+}
+
+/* ---- What sessions report ------------------------------------------------------------------------ */
+
+/* Codes that another attempt would meet again. */
+static bool
+is_final(const struct agent *a, uint16_t code)
+{
+	if (code == CODE_REPLACED)
+		return true; /* coming back would push the other one out again, and so on */
+	if (a->was_up)
+		return false;
+	return code == CODE_NONE || code == CODE_AUTH_FAILED || code == CODE_VERSION ||
+		code == CODE_NOT_PERMITTED || code == CODE_BAD_REQUEST ||
+		code == CODE_NO_SUCH_ROUTE || code == CODE_IN_USE || code == CODE_NO_ADDRESS;
+}
+
+static void
+on_connected(struct member *m, const struct agent_event *ev)
+{
+	struct agent *a = m->a;
+	struct agent_event up = {.kind = AGENT_SESSION_UP, .session = ev->session};
+
+	m->state = MEMBER_UP;
+	a->n_up++;
+	if (a->lead == NULL) {
+		a->lead = m;
+		a->event(a->ctx, ev);
+	} else {
+		a->event(a->ctx, &up);
+	}
+}
+
+static void
+on_tunnel(struct member *m, const struct agent_event *ev)
+{
+	static struct log_limit limit;
+	struct agent *a = m->a;
+
+	if (m == a->lead)
+		a->event(a->ctx, ev);
+	else if (ev->kind != AGENT_TUNNEL_UP)
+		log_limited(&limit, LOG_WARN, "session %u: tunnel=%s is not published: %s", ev->session,
+			ev->tunnel->name, ev->text);
+	if (ev->kind == AGENT_TUNNEL_UP) {
+		a->was_up = true;
+		if (!a->stopping)
+			others_go(a);
+	}
+}
+
+static void
+new_lead(struct agent *a)
+{
+	a->lead = NULL;
+	for (unsigned i = 0; i < a->conf->sessions && a->lead == NULL; i++)
+		if (a->member[i].state == MEMBER_UP)
+			a->lead = &a->member[i];
+}
+
+static int64_t
+retry_ms(struct member *m, const struct agent_event *ev)
+{
+	int64_t ms = backoff_ms(m->attempt++); /* random: MAX would ask for it twice */
+
+	return MAX(ms, ev->retry_ms);
+}
+
+/* Others go on: this one comes back when it can. */
+static void
+on_one_lost(struct member *m, const struct agent_event *ev)
+{
+	struct agent_event lost = *ev;
+
+	lost.kind = AGENT_SESSION_LOST;
+	lost.attempt = m->attempt + 1;
+	lost.retry_ms = m->a->conf->reconnect ? retry_ms(m, ev) : -1;
+	if (m->a->conf->reconnect)
+		member_go_in(m, lost.retry_ms);
+	m->a->event(m->a->ctx, &lost);
+}
+
+/* The last one, or the one that tried to be the first. */
+static void
+on_all_lost(struct member *m, const struct agent_event *ev)
+{
+	struct agent *a = m->a;
+	struct agent_event lost = *ev;
+	int64_t max = a->conf->max_attempts;
+
+	if (!a->conf->reconnect || (max > 0 && m->attempt + 1 >= max)) {
+		stop(a, ev->code, ev->text, true);
+		return;
+	}
+	for (unsigned i = 0; i < a->conf->sessions; i++)
+		member_wait(&a->member[i]);
+	lost.attempt = m->attempt + 1;
+	lost.retry_ms = retry_ms(m, ev);
+	member_go_in(m, lost.retry_ms);
+	a->event(a->ctx, &lost);
+}
+
+static void
+on_lost(struct member *m, struct agent_event *ev, bool lasted)
+{
+	struct agent *a = m->a;
+	bool up = m->state == MEMBER_UP;
+
+	m->state = MEMBER_IDLE;
+	a->n_up -= up;
+	if (m == a->lead)
+		new_lead(a);
+	if (a->stopping)
+		return;
+	if (lasted)
+		m->attempt = 0;
+	if (ev->code == CODE_REPLACED || (a->n_up == 0 && is_final(a, ev->code))) {
+		stop(a, ev->code, ev->text, true);
+		return;
+	}
+	if (ev->code == CODE_NONE) /* it was allowed once, so the address may be right again */
+		ev->code = CODE_NOT_PERMITTED;
+	if (a->n_up > 0)
+		on_one_lost(m, ev);
+	else if (up || !another_tries(a, m))
+		on_all_lost(m, ev);
+}
+
+static void
+heard(struct agent *a, struct agent_event *ev, bool lasted)
+{
+	struct member *m = ev->session > 0 ? &a->member[ev->session - 1] : NULL;
+
+	switch (ev->kind) {
+	case AGENT_CONNECTED:
+		on_connected(m, ev);
+		break;
+	case AGENT_TUNNEL_UP:
+	case AGENT_TUNNEL_FAILED:
+	case AGENT_TUNNEL_GONE:
+		on_tunnel(m, ev);
+		break;
+	case AGENT_LOST:
+		on_lost(m, ev, lasted);
+		break;
+	case AGENT_STOPPED:
+		on_worker_stopped(a);
+		break;
+	default:
+		must(!"a worker says nothing else");
+	}
+}
+
+/* ---- Events -------------------------------------------------------------------------------------- */
 
 static void
 unref(struct agent *a)
@@ -24,6 +295,9 @@ unref(struct agent *a)
 	if (atomic_fetch_sub_explicit(&a->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	pthread_mutex_destroy(&a->lock);
+	free(a->workers);
+	free(a->member);
+	free(a->had);
 	free(a);
 }
 
@@ -33,22 +307,41 @@ on_event(struct mbox_msg *msg, bool late)
 	struct event_msg *m = container_of(msg, struct event_msg, msg);
 
 	if (!late && !m->a->closed)
-		m->a->event(m->a->ctx, &m->ev);
+		heard(m->a, &m->ev, m->lasted);
 	unref(m->a);
 	free(m);
 }
 
 void
-agent_say(struct agent *a, const struct agent_event *ev)
+agent_say(struct agent *a, const struct agent_event *ev, bool lasted)
 {
 	struct event_msg *m = xcalloc(1, sizeof(*m));
 
 	m->msg.deliver = on_event;
 	m->a = a;
 	m->ev = *ev;
+	m->lasted = lasted;
 	atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);
 	if (worker_post(a->main, &m->msg) < 0)
 		on_event(&m->msg, true);
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------- */
+
+static int
+start_workers(struct agent *a)
+{
+	for (unsigned i = 0; i < a->n_workers; i++) {
+		char name[24] = "adit-agent";
+		int rc;
+
+		if (a->n_workers > 1)
+			snprintf(name, sizeof(name), "adit-agent%u", i);
+		rc = worker_start(i, name, agent_worker_init, agent_worker_fini, a, &a->workers[i]);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
 }
 
 int
@@ -59,26 +352,33 @@ agent_start(struct worker *main, const struct agent_conf *conf,
 	struct agent *a = xcalloc(1, sizeof(*a));
 	int rc;
 
+	must(conf->sessions >= 1 && conf->sessions <= MSG_MEMBERS_MAX && conf->workers >= 1);
 	atomic_init(&a->refs, 1);
 	a->main = main;
 	a->conf = conf;
 	a->event = event;
 	a->ctx = ctx;
+	do
+		a->instance = rand_u64();
+	while (a->instance == 0);
+	a->n_workers = MIN(conf->workers, conf->sessions);
+	a->workers = xcalloc(a->n_workers, sizeof(struct worker *));
+	a->member = xcalloc(conf->sessions, sizeof(*a->member));
+	a->had = xcalloc(MAX(conf->n_tunnels, 1), sizeof(*a->had));
 	must(pthread_mutex_init(&a->lock, NULL) == 0);
-	rc = worker_start(0, "adit-agent", agent_worker_init, agent_worker_fini, a, &a->w);
+	for (unsigned i = 0; i < conf->sessions; i++) {
+		a->member[i] = (struct member){.a = a, .index = i};
+		timer_init(&a->member[i].timer, main, "agent timer", on_timer);
+	}
+	rc = start_workers(a);
 	if (rc < 0) {
-		err_set(e, "the agent's thread cannot be started");
-		unref(a);
+		err_set(e, "the agent's threads cannot be started");
+		agent_free(a);
 		return rc;
 	}
 	*agent_r = a;
+	member_go_in(&a->member[0], 0);
 	return 0;
-}
-
-void
-agent_stop(struct agent *a)
-{
-	(void)agent_post_stop(a->w); /* the worker runs until agent_free() */
 }
 
 void
@@ -89,8 +389,12 @@ agent_totals(const struct agent *a, struct agent_totals *t_r)
 	pthread_mutex_lock(&lock->lock);
 	*t_r = a->totals;
 	pthread_mutex_unlock(&lock->lock);
-	t_r->to_target_bytes = atomic_load_explicit(&a->w->stats.tx_bytes, memory_order_relaxed);
-	t_r->to_client_bytes = atomic_load_explicit(&a->w->stats.rx_bytes, memory_order_relaxed);
+	for (unsigned i = 0; i < a->n_workers; i++) {
+		const struct worker_stats *s = &a->workers[i]->stats;
+
+		t_r->to_target_bytes += atomic_load_explicit(&s->tx_bytes, memory_order_relaxed);
+		t_r->to_client_bytes += atomic_load_explicit(&s->rx_bytes, memory_order_relaxed);
+	}
 }
 
 void
@@ -99,7 +403,11 @@ agent_free(struct agent *a)
 	if (a == NULL)
 		return;
 	a->closed = true;
-	worker_stop(a->w);
-	worker_join(a->w);
+	for (unsigned i = 0; i < a->conf->sessions; i++)
+		member_wait(&a->member[i]);
+	for (unsigned i = 0; i < a->n_workers && a->workers[i] != NULL; i++)
+		worker_stop(a->workers[i]);
+	for (unsigned i = 0; i < a->n_workers; i++)
+		worker_join(a->workers[i]);
 	unref(a);
 }

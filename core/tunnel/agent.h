@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The agent as a whole: one worker, one link at a time, reconnecting. It reports to the program on
- * the main worker through events; everything here is for the main thread. */
+/* The agent as a whole: its sessions, each with a link of its own that comes back when it is lost, on
+ * one worker or several. It reports to the program on the main worker through events; everything here
+ * is for the main thread.
+ *
+ * Several sessions are one agent: it is connected while one of them is. The first that logs in speaks
+ * for all; what becomes of the others only makes the AGENT_SESSION_… events. */
 
 #ifndef ADIT_TUNNEL_AGENT_H
 #define ADIT_TUNNEL_AGENT_H
@@ -20,6 +24,8 @@ enum agent_event_kind {
 	AGENT_TUNNEL_FAILED, /* tunnel, code, text */
 	AGENT_TUNNEL_GONE,  /* withdrawn by the server: tunnel, code, text */
 	AGENT_LOST,         /* code, text; retry_ms until the next attempt */
+	AGENT_SESSION_UP,   /* a further one: session */
+	AGENT_SESSION_LOST, /* session, code, text; attempt; retry_ms, below 0: it does not come back */
 	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to, or, if fatal, when our
 			     * own configuration forbids the link */
 };
@@ -28,6 +34,7 @@ struct agent_event {
 	enum agent_event_kind kind;
 	const struct tunnel_conf *tunnel;
 	uint16_t code; /* wire/code.h */
+	unsigned session; /* which one, from 1 */
 	unsigned attempt;
 	int64_t retry_ms;
 	bool fatal; /* AGENT_STOPPED: give a non-zero exit status */

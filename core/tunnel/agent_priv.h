@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* What the files of the agent share: agent.c (the whole, main thread), agent_link.c (connecting and
- * coming back), agent_session.c (one login and its streams), target.c (dialling), udp_target.c (flows).
- * All but agent.c run on the agent's one worker. */
+/* What the files of the agent share: agent.c (the whole and its decisions, main thread),
+ * agent_worker.c (one worker's part), agent_link.c (connecting), agent_session.c (one login and its
+ * streams), target.c (dialling), udp_target.c (flows). All but agent.c run on the agent's workers. */
 
 #ifndef ADIT_TUNNEL_AGENT_PRIV_H
 #define ADIT_TUNNEL_AGENT_PRIV_H
@@ -18,46 +18,72 @@
 
 #define AGENT_SOFTWARE "adit/" PACKAGE_VERSION
 
-struct agent {
-	atomic_uint refs; /* the program's, and one for each event on its way */
-	struct worker *main, *w;
-	const struct agent_conf *conf;
-	void (*event)(void *ctx, const struct agent_event *ev);
-	void *ctx;
-	bool closed; /* main thread: no events any more */
-	pthread_mutex_t lock; /* protects totals */
-	struct agent_totals totals;
+/* One of the agent's sessions as the main thread sees it. */
+enum member_state { MEMBER_IDLE, MEMBER_TRYING, MEMBER_UP };
+
+struct member {
+	struct agent *a;
+	unsigned index;
+	enum member_state state;
+	unsigned attempt;   /* since the last session that lasted */
+	bool tried, timed;  /* timed: the timer runs */
+	struct timer timer; /* until the next attempt */
 };
 
-enum link_state { LINK_IDLE, LINK_RESOLVING, LINK_CONNECTING, LINK_UP, LINK_WAITING, LINK_STOPPED };
+struct agent {
+	atomic_uint refs; /* the program's, and one for each event on its way */
+	struct worker *main, **workers;
+	unsigned n_workers;
+	const struct agent_conf *conf;
+	uint64_t instance; /* random: which running agent this is */
+	void (*event)(void *ctx, const struct agent_event *ev);
+	void *ctx;
+	/* Main thread: */
+	struct member *member; /* conf->sessions of them */
+	const struct member *lead; /* speaks for all; NULL: none is up */
+	unsigned n_up, workers_stopped;
+	bool was_up;   /* a tunnel has been up, so what refuses us now may pass */
+	bool stopping;
+	bool closed;   /* no events any more */
+	struct agent_event last;
+	pthread_mutex_t lock; /* protects totals and had */
+	struct agent_totals totals;
+	uint16_t *had; /* for each tunnel: its public port at last, or 0 */
+};
 
-/* The agent's worker; w->app. */
+/* A worker of the agent; w->app. */
 struct agent_worker {
 	struct worker_streams streams; /* first: see session.h */
 	struct agent *a;
 	struct worker *w;
 	const struct agent_conf *conf;
+	struct list links; /* struct agent_link */
+	struct request_log requests;
+	bool stopping;
+	struct turn_end farewell; /* when everything else is over */
+};
+
+enum link_state { LINK_IDLE, LINK_RESOLVING, LINK_CONNECTING, LINK_UP };
+
+struct agent_link {
+	struct agent_worker *aw;
+	struct list node; /* in aw->links */
+	uint8_t member;   /* from 1 */
 	enum link_state state;
 	struct resolve *resolve;
 	struct addr addr[RESOLVE_MAX];
 	int n_addr, next_addr;
 	int last_err; /* of the address tried last */
 	struct sock dial;
-	struct timer timer; /* for one address, then until the next attempt */
-	unsigned attempt;   /* since the last session that lasted */
-	bool was_up;        /* a tunnel has been up, so what refuses us now may pass */
-	struct request_log requests;
-	uint16_t *had;      /* for each tunnel: its public port at last, or 0 */
-	bool stopping;
+	struct timer timer; /* for one address */
 	struct agent_session *session;
-	struct turn_end farewell; /* says last when everything else is over */
-	struct agent_event last;
 };
 
 enum tunnel_state { TUNNEL_ASKED, TUNNEL_UP, TUNNEL_GONE };
 
 struct agent_session {
 	struct session base;
+	struct agent_link *link;
 	struct agent_worker *aw;
 	struct adit_proof *proof;
 	uint8_t nonce_server[MSG_NONCE];
@@ -78,20 +104,33 @@ agent_worker(struct worker *w)
 }
 
 /* ---- agent.c, any of the agent's threads ---------------------------------------------------------*/
-/* Sends an event to the program; the text is cut to what fits. */
-void agent_say(struct agent *a, const struct agent_event *ev);
+/* Reports to the main thread. Of the events a worker says AGENT_CONNECTED, AGENT_TUNNEL_…, AGENT_LOST
+ * (lasted: the session did) and, when nothing of it is left, AGENT_STOPPED. */
+void agent_say(struct agent *a, const struct agent_event *ev, bool lasted);
 
-/* ---- agent_link.c ---------------------------------------------------------------------------------*/
+/* ---- agent_worker.c -------------------------------------------------------------------------------*/
 int agent_worker_init(struct worker *w, void *agent);
 void agent_worker_fini(struct worker *w);
+/* Asks for one attempt of a member, and for the end of all of the worker's. */
+int agent_post_go(struct worker *w, unsigned member);
 int agent_post_stop(struct worker *w);
-/* The session is over and freed when this returns; decides what comes next. */
-void agent_link_down(struct agent_worker *aw, uint16_t code, const char *text, int64_t retry_ms,
+/* Looks whether a worker that is to stop has. */
+void agent_worker_check(struct agent_worker *aw);
+
+/* ---- agent_link.c ---------------------------------------------------------------------------------*/
+struct agent_link *agent_link_new(struct agent_worker *aw, uint8_t member);
+void agent_link_go(struct agent_link *l);   /* one attempt; harmless unless it is idle */
+void agent_link_stop(struct agent_link *l); /* says goodbye if it is up */
+/* The session is over and freed when this returns. */
+void agent_link_down(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms,
 	bool lasted);
+/* At once, when the worker ends: what was under way is ended, its memory is agent_link_free()'s. */
+void agent_link_close(struct agent_link *l);
+void agent_link_free(struct agent_link *l);
 
 /* ---- agent_session.c ------------------------------------------------------------------------------*/
 /* NULL when the transport refuses. Takes over fd. */
-struct agent_session *agent_session_open(struct agent_worker *aw, int fd);
+struct agent_session *agent_session_open(struct agent_link *l, int fd);
 
 /* ---- target.c -------------------------------------------------------------------------------------*/
 /* Connects a new stream to the tunnel's target and answers OPEN. */

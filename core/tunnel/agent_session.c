@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* One session at the agent: its login, its tunnels, its streams. Runs on the agent's worker. Tunnel i
+/* One session at the agent: its login, its tunnels, its streams. Runs on its link's worker. Tunnel i
  * of the configuration has the id i + 1 on the wire. */
 
 #include <config.h>
@@ -20,6 +20,13 @@ static struct agent_session *
 agent_session_of(struct mux *m)
 {
 	return container_of(container_of(m, struct session, mux), struct agent_session, base);
+}
+
+static void
+say(struct agent_session *as, struct agent_event *ev)
+{
+	ev->session = as->link->member;
+	agent_say(as->aw->a, ev, false);
 }
 
 /* Where tunnel id stands; GONE for one that was never asked for. */
@@ -53,6 +60,17 @@ add_had(struct msg_bind *b, uint16_t port, char *buf, size_t cap)
 	b->n_params = 1;
 }
 
+static uint16_t
+port_before(struct agent *a, size_t tunnel)
+{
+	uint16_t port;
+
+	pthread_mutex_lock(&a->lock);
+	port = a->had[tunnel];
+	pthread_mutex_unlock(&a->lock);
+	return port;
+}
+
 static void
 send_binds(struct agent_session *as)
 {
@@ -69,7 +87,7 @@ send_binds(struct agent_session *as)
 			b.param[k].value = text_of(t->param_value[k]);
 			b.n_params++;
 		}
-		add_had(&b, as->aw->had[i], had, sizeof(had));
+		add_had(&b, port_before(as->aw->a, i), had, sizeof(had));
 		mux_send_bind(&as->base.mux, &b);
 	}
 }
@@ -86,7 +104,7 @@ confirmed(struct agent_session *as)
 	pthread_mutex_lock(&a->lock);
 	a->totals.connects++;
 	pthread_mutex_unlock(&a->lock);
-	agent_say(a, &ev);
+	say(as, &ev);
 	send_binds(as);
 }
 
@@ -202,10 +220,11 @@ on_bind_ok(struct mux *m, const struct msg_bind_ok *ok)
 	as->tunnel[ok->tunnel - 1] = TUNNEL_UP;
 	as->n_up++;
 	as->n_answered++;
-	as->aw->was_up = true;
-	as->aw->had[ok->tunnel - 1] = port_of(ok->address);
+	pthread_mutex_lock(&as->aw->a->lock);
+	as->aw->a->had[ok->tunnel - 1] = port_of(ok->address);
+	pthread_mutex_unlock(&as->aw->a->lock);
 	public_address(as, ok->address, ev.text, sizeof(ev.text));
-	agent_say(as->aw->a, &ev);
+	say(as, &ev);
 }
 
 static void
@@ -225,7 +244,7 @@ on_bind_fail(struct mux *m, const struct msg_bind_fail *fail)
 	text_copy(ev.text, sizeof(ev.text), fail->text);
 	as->end_code = fail->code != CODE_NONE ? fail->code : CODE_INTERNAL;
 	snprintf(as->end_text, sizeof(as->end_text), "%s", ev.text);
-	agent_say(as->aw->a, &ev);
+	say(as, &ev);
 	leave_if_useless(as);
 }
 
@@ -243,7 +262,7 @@ on_unbind(struct mux *m, const struct msg_bind_fail *unbind)
 	text_copy(ev.text, sizeof(ev.text), unbind->text);
 	as->end_code = unbind->code != CODE_NONE ? unbind->code : CODE_INTERNAL;
 	snprintf(as->end_text, sizeof(as->end_text), "%s", ev.text);
-	agent_say(as->aw->a, &ev);
+	say(as, &ev);
 	leave_if_useless(as);
 }
 
@@ -330,7 +349,7 @@ static void
 on_free(struct session *s)
 {
 	struct agent_session *as = container_of(s, struct agent_session, base);
-	struct agent_worker *aw = as->aw;
+	struct agent_link *l = as->link;
 	bool lasted = as->logged_in && mono_diff_ms(s->w->now, as->since) >= LASTED_MS;
 	char text[sizeof(as->end_text)];
 	uint16_t code = as->end_code;
@@ -339,8 +358,8 @@ on_free(struct session *s)
 	snprintf(text, sizeof(text), "%s", as->end_text);
 	free(as->tunnel);
 	free(as);
-	if (aw->state == LINK_UP)
-		agent_link_down(aw, code, text, retry_ms, lasted);
+	if (l->state == LINK_UP)
+		agent_link_down(l, code, text, retry_ms, lasted);
 }
 
 static const struct mux_ops agent_mux_ops = {
@@ -370,15 +389,18 @@ static const struct session_ops agent_session_ops = {
 };
 
 struct agent_session *
-agent_session_open(struct agent_worker *aw, int fd)
+agent_session_open(struct agent_link *l, int fd)
 {
 	struct agent_session *as = xcalloc(1, sizeof(*as));
+	struct agent_worker *aw = l->aw;
+	const struct session_self self = {AGENT_SOFTWARE, aw->a->instance, l->member,
+		aw->conf->splice};
 
+	as->link = l;
 	as->aw = aw;
 	as->tunnel = xcalloc(MAX(aw->conf->n_tunnels, 1), sizeof(*as->tunnel));
 	if (session_open(&as->base, aw->w, fd, ROLE_AGENT, &agent_session_ops, &aw->conf->limits,
-		    aw->conf->transport, aw->conf->server_host, aw->conf->splice,
-		    AGENT_SOFTWARE) < 0) {
+		    aw->conf->transport, aw->conf->server_host, &self) < 0) {
 		free(as->tunnel);
 		free(as);
 		return NULL;

@@ -19,7 +19,8 @@
 
 struct offload; /* io/offload.h: helper threads */
 
-#define WORKERS_MAX 256 /* of a server; their indices are below it */
+#define WORKERS_MAX 256 /* of a program; their indices are below it */
+#define SESSIONS_MAX 16 /* of an agent, at once: MSG_MEMBERS_MAX */
 
 /* One instance of a plugin. Constant after create() but for per_worker, whose entry i belongs to
  * worker i alone. */
@@ -84,6 +85,8 @@ struct agent_conf {
 	bool splice;          /* payload may move inside the kernel */
 	int64_t max_attempts; /* 0: for ever */
 	int64_t log_requests; /* HTTP requests that are logged in a second at most */
+	unsigned sessions;    /* at once; 1 and up */
+	unsigned workers;     /* 1 and up; no more are started than there are sessions */
 	bool reconnect;
 };
 

@@ -3,17 +3,18 @@ core_sources += \
 	%D%/agent.c %D%/agent.h %D%/agent_priv.h \
 	%D%/agent_link.c \
 	%D%/agent_session.c \
+	%D%/agent_worker.c \
 	%D%/auth.c %D%/auth.h \
 	%D%/bind.c \
 	%D%/conf.c %D%/conf.h \
 	%D%/flow.c %D%/flow.h \
 	%D%/front.c \
 	%D%/gate.c %D%/gate.h \
+	%D%/group.c %D%/group.h \
 	%D%/http_watch.c %D%/http_watch.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/module.c \
-	%D%/group.c %D%/group.h \
 	%D%/place.c %D%/place.h \
 	%D%/registry.c %D%/registry.h \
 	%D%/request_log.c %D%/request_log.h \

@@ -439,10 +439,12 @@ void
 server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 	struct server_conf *conf, size_t transport)
 {
+	struct session_self self = {.software = SERVER_SOFTWARE};
 	struct server_session *ss = xcalloc(1, sizeof(*ss));
 
 	ss->sw = sw;
 	ss->conf = worker_conf_use(sw);
+	self.splice = ss->conf->conf->splice;
 	ss->transport = transport_of(ss->conf->conf, conf->modules.transport[transport]);
 	ss->from = *from;
 	addr_text(from, ss->from_text, sizeof(ss->from_text));
@@ -458,8 +460,7 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 		sock_abort_fd(fd);
 		forget(ss);
 	} else if (session_open(&ss->base, sw->w, fd, ROLE_SERVER, &server_session_ops,
-			   &ss->conf->conf->limits, ss->transport, NULL,
-			   ss->conf->conf->splice, SERVER_SOFTWARE) < 0) {
+			   &ss->conf->conf->limits, ss->transport, NULL, &self) < 0) {
 		forget(ss);
 	}
 }

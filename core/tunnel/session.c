@@ -304,7 +304,8 @@ on_tick(struct timer *t)
 /* ---- Life ---------------------------------------------------------------------------------------- */
 
 static void
-mux_conf_of(struct mux_conf *conf_r, enum role role, const struct limits *l, const char *software)
+mux_conf_of(struct mux_conf *conf_r, enum role role, const struct limits *l,
+	const struct session_self *self)
 {
 	*conf_r = (struct mux_conf){
 		.role = role,
@@ -317,7 +318,9 @@ mux_conf_of(struct mux_conf *conf_r, enum role role, const struct limits *l, con
 		.open_ms = role == ROLE_SERVER ? l->open_timeout + 2000 : l->open_timeout,
 		.ping_ms = l->ping_interval,
 		.dead_ms = l->dead_after,
-		.software = software,
+		.software = self->software,
+		.instance = self->instance,
+		.member = self->member,
 		.flow_datagrams = (size_t)l->flow_datagrams,
 		.flow_bytes = (size_t)l->flow_queue,
 		.datagram_bytes = (size_t)l->session_queue,
@@ -340,7 +343,7 @@ grain_of(const struct limits *l)
 int
 session_open(struct session *s, struct worker *w, int fd, enum role role,
 	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
-	const char *host, bool splice, const char *software)
+	const char *host, const struct session_self *self)
 {
 	struct mux_conf conf;
 	uint8_t nonce[MSG_NONCE];
@@ -355,11 +358,11 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	s->tick_at = MONO_NEVER;
 	s->grain_ns = grain_of(limits);
 	timer_init(&s->tick, w, "session timer", on_tick);
-	mux_conf_of(&conf, role, limits, software);
+	mux_conf_of(&conf, role, limits, self);
 	conf.pool = &worker_streams(w)->datagrams;
 	conf.pool->max = (size_t)limits->worker_queue;
 	s->dice = getenv("ADIT_TEST_DICE") != NULL;
-	if (splice && !layered)
+	if (self->splice && !layered)
 		conf.aside_min = s->dice ? 1 : MUX_ASIDE_MIN;
 	rand_bytes(nonce, sizeof(nonce));
 	mux_init(&s->mux, &conf, ops->mux, s, nonce, w->now);

@@ -50,12 +50,20 @@ struct session {
 	char left_text[MSG_TEXT_MAX + 1];
 };
 
-/* Begins on a connected descriptor. splice: payload may pass aside where nothing needs to see it, that
- * is if the transport has no layer. software: constant text for HELLO. 0, or -1 when the transport
- * refuses: then ended() does not come and the caller frees. */
+/* What a role says about this end, in HELLO (protocol.md section 2) and to the link. */
+struct session_self {
+	const char *software; /* constant */
+	uint64_t instance;    /* agent; 0: not said */
+	uint8_t member;
+	bool splice; /* payload may pass aside where nothing needs to see it, that is if the
+		      * transport has no layer */
+};
+
+/* Begins on a connected descriptor. 0, or -1 when the transport refuses: then ended() does not come and
+ * the caller frees. */
 int session_open(struct session *s, struct worker *w, int fd, enum role role,
 	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
-	const char *host, bool splice, const char *software);
+	const char *host, const struct session_self *self);
 
 /* Ends it, telling the peer. */
 void session_fail(struct session *s, uint16_t code, const char *text);

@@ -2,6 +2,7 @@ core_sources += \
 	%D%/addr.c %D%/addr.h \
 	%D%/bufq.c %D%/bufq.h \
 	%D%/compiler.c %D%/compiler.h \
+	%D%/cpus.c %D%/cpus.h \
 	%D%/cursor.h \
 	%D%/err.c %D%/err.h \
 	%D%/file.c %D%/file.h \

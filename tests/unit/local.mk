@@ -7,6 +7,7 @@ util_tests = \
 	%D%/test-addr \
 	%D%/test-bufq \
 	%D%/test-compiler \
+	%D%/test-cpus \
 	%D%/test-cursor \
 	%D%/test-err \
 	%D%/test-file \
@@ -21,6 +22,7 @@ TESTS += $(util_tests)
 %C%_test_addr_LDADD = $(unit_libs)
 %C%_test_bufq_LDADD = $(unit_libs)
 %C%_test_compiler_LDADD = $(unit_libs)
+%C%_test_cpus_LDADD = $(unit_libs)
 %C%_test_cursor_LDADD = $(unit_libs)
 %C%_test_err_LDADD = $(unit_libs)
 %C%_test_file_LDADD = $(unit_libs)

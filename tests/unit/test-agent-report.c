@@ -19,6 +19,7 @@ static const struct agent_conf conf = {
 	.server = (char *)"tcp://example.org:9000",
 	.tunnels = tunnels,
 	.n_tunnels = 2,
+	.sessions = 3,
 };
 
 static struct report report;
@@ -81,6 +82,28 @@ test_block(void)
 		"  ssh       tcp://example.org:10022 -> 127.0.0.1:22\n"
 		"  postgres  tcp://example.org:10001 -> db:5432\n\n",
 		"a block with aligned columns, in the order of the file");
+	end();
+}
+
+static void
+test_sessions(void)
+{
+	struct agent_event ev = {.kind = AGENT_SESSION_UP, .session = 2};
+
+	begin();
+	report_event(&report, &ev);
+	printed("session 2 of 3 connected\n", "a further session is one line");
+	ev = (struct agent_event){.kind = AGENT_SESSION_LOST, .session = 2, .attempt = 1,
+		.retry_ms = 700, .text = "no\troom"};
+	report_event(&report, &ev);
+	printed("session 2 of 3 is down: no\\x09room; trying again in 700 ms\n", "so is its loss");
+	ev.attempt = 2;
+	report_event(&report, &ev);
+	printed("", "but not each attempt that fails");
+	ev.attempt = 1;
+	ev.retry_ms = -1;
+	report_event(&report, &ev);
+	printed("session 2 of 3 is down: no\\x09room\n", "without another attempt none is promised");
 	end();
 }
 
@@ -257,6 +280,7 @@ main(void)
 {
 	test_block();
 	test_partly();
+	test_sessions();
 	test_refused();
 	test_again();
 	test_hostile();

@@ -180,6 +180,11 @@ test_agent_wrong(void)
 	agent_refuses("adit run 22", "unexpected '22'");
 	agent_refuses("adit run --port 22", "--port needs --local");
 	agent_refuses("adit run --name x", "--name needs --local");
+	agent("adit tcp 22 --sessions 16");
+	is_int(ao.request.sessions, 16, "sessions");
+	agent_refuses("adit tcp 22 --sessions 0", "expected 1 to 16");
+	agent_refuses("adit tcp 22 --sessions 17", "expected 1 to 16");
+	agent_refuses("adit tcp 22 --sessions 3x", "expected 1 to 16");
 	agent_refuses("adit tcp 22 --max-attempts x", "expected a number");
 	agent_refuses("adit tcp 22 --max-attempts -1", "expected a number");
 	agent_refuses("adit tcp 22 --max-attempts 12345678", "expected a number");

@@ -155,6 +155,8 @@ test_agent_texts(void)
 	ok(agent_takes(""), "nothing is needed in the file");
 	ok(agent_takes("server = \"tcp://h:9000\"; name = \"web1\"; token_file = \"t\";"), "basics");
 	ok(agent_takes("reconnect = false; max_attempts = 5;"), "reconnecting");
+	ok(agent_takes("sessions = 16; workers = 0;"), "sessions");
+	ok(!agent_takes("sessions = 17;") && !agent_takes("sessions = 0;"), "not any number of them");
 	ok(agent_takes("tunnels = ( );"), "an empty list");
 	ok(agent_takes("tunnels = ( { name = \"a\"; target = \"22\"; },"
 		       "{ name = \"b\"; target = \"h:1\"; port = 10022; route = \"port\"; } );"),

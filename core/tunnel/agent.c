@@ -155,16 +155,25 @@ static void
 on_connected(struct member *m, const struct agent_event *ev)
 {
 	struct agent *a = m->a;
-	struct agent_event up = {.kind = AGENT_SESSION_UP, .session = ev->session};
 
 	m->state = MEMBER_UP;
+	m->answered = 0;
 	a->n_up++;
 	if (a->lead == NULL) {
 		a->lead = m;
 		a->event(a->ctx, ev);
-	} else {
-		a->event(a->ctx, &up);
 	}
+}
+
+/* A further session can be told of when clients come to it. */
+static void
+on_answered(struct member *m)
+{
+	struct agent *a = m->a;
+	struct agent_event up = {.kind = AGENT_SESSION_UP, .session = m->index + 1};
+
+	if (++m->answered == a->conf->n_tunnels && m != a->lead)
+		a->event(a->ctx, &up);
 }
 
 static void
@@ -178,6 +187,8 @@ on_tunnel(struct member *m, const struct agent_event *ev)
 	else if (ev->kind != AGENT_TUNNEL_UP)
 		log_limited(&limit, LOG_WARN, "session %u: tunnel=%s is not published: %s", ev->session,
 			ev->tunnel->name, ev->text);
+	if (ev->kind != AGENT_TUNNEL_GONE)
+		on_answered(m);
 	if (ev->kind == AGENT_TUNNEL_UP) {
 		a->was_up = true;
 		if (!a->stopping)

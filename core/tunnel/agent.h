@@ -24,7 +24,7 @@ enum agent_event_kind {
 	AGENT_TUNNEL_FAILED, /* tunnel, code, text */
 	AGENT_TUNNEL_GONE,  /* withdrawn by the server: tunnel, code, text */
 	AGENT_LOST,         /* code, text; retry_ms until the next attempt */
-	AGENT_SESSION_UP,   /* a further one: session */
+	AGENT_SESSION_UP,   /* a further one, and its tunnels are answered: session */
 	AGENT_SESSION_LOST, /* session, code, text; attempt; retry_ms, below 0: it does not come back */
 	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to, or, if fatal, when our
 			     * own configuration forbids the link */

@@ -26,6 +26,7 @@ struct member {
 	unsigned index;
 	enum member_state state;
 	unsigned attempt;   /* since the last session that lasted */
+	size_t answered;    /* tunnels that have their answer in this session */
 	bool tried, timed;  /* timed: the timer runs */
 	struct timer timer; /* until the next attempt */
 };

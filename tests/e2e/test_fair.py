@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the Adit authors
+"""Who gets how much of the server: counted when enough has come, whatever time that takes.
+
+The server runs with the least priority, so that it is what everybody waits for, and clients and
+targets have processes of their own."""
+
+import mmap
+import os
+import sys
+
+import pytest
+
+from harness import Program, free_port, need, until
+
+pytestmark = need("aditd", "adit")
+
+MIB = 1 << 20
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Taker(Program):
+    """A running takers.py."""
+
+    counts = None
+
+    def got(self):
+        return list(self.counts)
+
+
+def take(site, agent, n):
+    """n clients of the agent's tunnel."""
+    path = site.path("counts-%d" % len(site.programs))
+    with open(path, "w+b") as f:
+        f.truncate(8 * n)
+        room = mmap.mmap(f.fileno(), 8 * n)
+    t = site.start("takers", [sys.executable, os.path.join(HERE, "takers.py"),
+                              str(agent.public[1]), str(n), path], Taker)
+    t.counts = memoryview(room).cast("Q")
+    t.wait_for("taking", 20)
+    return t
+
+
+def bulk_agent(site, server, name):
+    port = free_port()
+    site.start("bulk", [sys.executable, os.path.join(HERE, "bulk.py"), str(port)]) \
+        .wait_for("listening", 20)
+    return site.agent(server, port, "--agent", name)
+
+
+def shares(takers, n):
+    """What each stream got, from the moment on when all have got something until n bytes have come
+    through the one of the takers that is first."""
+    until(lambda: all(c > 0 for t in takers for c in t.got()), "all have got something", 60)
+    began = [t.got() for t in takers]
+    until(lambda: max(sum(t.got()) - sum(b) for t, b in zip(takers, began)) >= n,
+          "%d bytes come" % n, 120)
+    return [[now - was for now, was in zip(t.got(), b)] for t, b in zip(takers, began)]
+
+
+def least_of(server):
+    for task in os.listdir("/proc/%d/task" % server.pid):
+        os.setpriority(os.PRIO_PROCESS, int(task), 19)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_two_agents(site, workers):
+    """One with many streams and one with a single one: each gets its part."""
+    server = site.server(conf={"workers": workers})
+    least_of(server)
+    many = bulk_agent(site, server, "many")
+    single = bulk_agent(site, server, "single")
+    takers = [take(site, many, 64), take(site, single, 1)]
+    got = [sum(s) for s in shares(takers, 256 * MIB)]
+    for t in takers:
+        t.kill()
+    assert min(got) >= 0.4 * sum(got), [n // MIB for n in got]
+
+
+def test_streams_of_a_session(site):
+    server = site.server(conf={"workers": 1})
+    least_of(server)
+    taker = take(site, bulk_agent(site, server, "many"), 64)
+    got = shares([taker], 512 * MIB)[0]
+    taker.kill()
+    assert min(got) >= max(got) / 2, [n // 1024 for n in got]

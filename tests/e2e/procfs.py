@@ -24,6 +24,18 @@ def cpu_seconds(program):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def thread_cpu(program):
+    """Seconds of processor time by the names of a program's threads."""
+    out = {}
+    for task in os.listdir("/proc/%d/task" % program.pid):
+        folder = "/proc/%d/task/%s/" % (program.pid, task)
+        with open(folder + "comm", encoding="ascii") as f:
+            name = f.read().strip()
+        with open(folder + "schedstat", encoding="ascii") as f:
+            out[name] = int(f.read().split()[0]) / 1e9
+    return out
+
+
 def descriptors(program):
     return len(os.listdir("/proc/%d/fd" % program.pid))
 

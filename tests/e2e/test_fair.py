@@ -9,9 +9,8 @@ import mmap
 import os
 import sys
 
-import pytest
-
 from harness import Program, free_port, need, until
+from procfs import thread_cpu
 
 pytestmark = need("aditd", "adit")
 
@@ -63,9 +62,8 @@ def least_of(server):
         os.setpriority(os.PRIO_PROCESS, int(task), 19)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_two_agents(site, workers):
-    """One with many streams and one with a single one: each gets its part."""
+def two_agents(site, workers):
+    """One with many streams and one with a single one: what each gets, and the server."""
     server = site.server(conf={"workers": workers})
     least_of(server)
     many = bulk_agent(site, server, "many")
@@ -74,7 +72,19 @@ def test_two_agents(site, workers):
     got = [sum(s) for s in shares(takers, 256 * MIB)]
     for t in takers:
         t.kill()
+    return got, server
+
+
+def test_two_agents_of_one_worker(site):
+    got, _ = two_agents(site, 1)
     assert min(got) >= 0.4 * sum(got), [n // MIB for n in got]
+
+
+def test_two_agents_have_a_worker_each(site):
+    """What they get is then the kernel's business, which shares the processors out."""
+    got, server = two_agents(site, 2)
+    spent = {name: cpu for name, cpu in thread_cpu(server).items() if name.startswith("adit-w")}
+    assert len(spent) == 2 and min(spent.values()) >= 0.2 * sum(spent.values()), (got, spent)
 
 
 def test_streams_of_a_session(site):

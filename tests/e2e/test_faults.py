@@ -22,6 +22,7 @@ import pytest
 
 from harness import (SLOW, Agent, command, ended_by_reset, free_port, need, read_exactly,
                      settings, until)
+from procfs import thread_cpu
 from traffic import Traffic, echo_target
 
 pytestmark = need("aditd", "adit")
@@ -499,18 +500,6 @@ def test_a_port_has_one_owner(site):
             a.kill()
 
 
-def thread_cpu(p):
-    """Seconds of processor time by the names of a program's threads."""
-    out = {}
-    for task in os.listdir("/proc/%d/task" % p.pid):
-        folder = "/proc/%d/task/%s/" % (p.pid, task)
-        with open(folder + "comm", encoding="ascii") as f:
-            name = f.read().strip()
-        with open(folder + "schedstat", encoding="ascii") as f:
-            out[name] = int(f.read().split()[0]) / 1e9
-    return out
-
-
 def spent(p, act):
     """What each thread spent during act()."""
     before = thread_cpu(p)
@@ -543,7 +532,7 @@ def test_agents_on_four_workers(site):
 
 
 def test_client_lands_on_another_worker(site):
-    """The session moves with its agent, the listener stays where it was first opened."""
+    """The session moves with its agent, and the listener follows."""
     server = start_server(site, conf={"workers": 4})
     echo = echo_target(site)
     old = site.agent(server, echo.port, "--agent", "same")

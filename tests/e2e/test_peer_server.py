@@ -509,7 +509,7 @@ def test_silence_after_login(w):
 def test_more_streams_than_the_agent_wants(w):
     conf = dict(w.tunnels(1), limits={"streams_per_session": 4, "opening_per_session": 4})
     p = w.bound(conf=conf, auto_answer=False)
-    assert p.m.peer_hello["tail"] == [(wire.HELLO_STREAMS, (4).to_bytes(4, "big"))]
+    assert (wire.HELLO_STREAMS, (4).to_bytes(4, "big")) in p.m.peer_hello["tail"]
     for _ in range(4):
         w.open(p)
     for _ in range(2):

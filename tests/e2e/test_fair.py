@@ -62,10 +62,17 @@ def least_of(server):
         os.setpriority(os.PRIO_PROCESS, int(task), 19)
 
 
+def wide_server(site, workers):
+    """Its windows are not what a stream waits for, even where everybody waits for a processor."""
+    server = site.server(conf={"workers": workers},
+                         limits={"stream_window": "4MiB", "session_window": "256MiB"})
+    least_of(server)
+    return server
+
+
 def two_agents(site, workers):
     """One with many streams and one with a single one: what each gets, and the server."""
-    server = site.server(conf={"workers": workers})
-    least_of(server)
+    server = wide_server(site, workers)
     many = bulk_agent(site, server, "many")
     single = bulk_agent(site, server, "single")
     takers = [take(site, many, 64), take(site, single, 1)]
@@ -88,8 +95,7 @@ def test_two_agents_have_a_worker_each(site):
 
 
 def test_streams_of_a_session(site):
-    server = site.server(conf={"workers": 1})
-    least_of(server)
+    server = wide_server(site, 1)
     taker = take(site, bulk_agent(site, server, "many"), 64)
     got = shares([taker], 512 * MIB)[0]
     taker.kill()

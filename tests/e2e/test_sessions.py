@@ -69,7 +69,10 @@ class Relay:
         """Both ends of link i see a reset."""
         for sock in self.links[i]:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.shutdown(socket.SHUT_RD)       # wakes the thread that reads
+            try:
+                sock.shutdown(socket.SHUT_RD)   # wakes the thread that reads
+            except OSError:
+                pass                            # it has seen the other socket's end
             sock.close()
 
     def freeze(self):

@@ -211,7 +211,9 @@ static size_t
 on_output(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r)
 {
 	struct session *s = container_of(c, struct session, conn);
-	size_t n = mux_output(&s->mux, s->w->now, p, cap);
+	/* What is in the buffer can be overtaken no more: on a slow link it is a short one. */
+	size_t room = MAX(mux_frame_size(&s->mux) + FRAME_CONTROL_MAX, MUX_OUTPUT_MIN);
+	size_t n = mux_output(&s->mux, s->w->now, p, MIN(cap, room));
 
 	tune(s);
 	if (s->aside != NULL) {

@@ -41,6 +41,7 @@
 #define MUX_CHALLENGES 8u
 #define MUX_ZOMBIE_MS 30000  /* for the peer's end after our RESET */
 #define MUX_OUTPUT_MIN 32768u
+#define MUX_WEIGHT_MAX 64u
 #define MUX_READ_AHEAD 4096u
 #define MUX_ASIDE_MIN 32768u /* bytes: less than that is not worth being moved aside */
 #define MUX_CTL_MAX 262144u  /* queued control bytes (BIND answers and the like); more: close */
@@ -93,6 +94,7 @@ struct mux_stream {
 	bool regrown;      /* its window was doubled since CREDIT was given */
 	bool peer_blocked; /* the peer has used up all that we gave, and says so */
 	int32_t deficit;
+	uint16_t weight; /* frames in a turn: its share of the link beside others */
 	/* Credit: the sums of CREDIT's two numbers, as received (tx) and as given (rx). */
 	uint64_t tx_sent, tx_credit, tx_taken;
 	uint64_t rx_got, rx_used, rx_credit, rx_told;
@@ -289,6 +291,8 @@ void mux_open_fail(struct mux_stream *st, uint16_t code, const char *text);
 /* The socket has bytes or its end: pull() will be called when it is this stream's turn. */
 void mux_ready(struct mux_stream *st);
 void mux_consumed(struct mux_stream *st, size_t n);
+/* Its share of the link beside other busy streams, 1 (as at first) to MUX_WEIGHT_MAX. */
+void mux_weight(struct mux_stream *st, unsigned weight);
 /* On a stream that was opened for datagrams, in place of mux_ready(): copies one of at most
  * FRAME_DATAGRAM_MAX bytes into the stream's queue. What does not fit into the bounds, or waits too
  * long, is dropped, the oldest first, and counted. */

@@ -300,7 +300,7 @@ output_frame(struct mux_stream *st, struct wr *w, bool turn)
 	}
 	max = mux_frame_size(m);
 	if (st->deficit < FRAME_SHARE_MIN)
-		st->deficit += (int32_t)max;
+		st->deficit += (int32_t)(max * st->weight);
 	max = MIN(max, (size_t)st->deficit);
 	max = (size_t)MIN((uint64_t)max, MIN(own, shared));
 	n = payload(st, w, max, &more);

@@ -36,6 +36,7 @@ mux_stream_new(struct mux *m, uint32_t id, uint32_t tunnel)
 	list_init(&st->due);
 	list_init(&st->run);
 	list_init(&st->wait);
+	st->weight = 1;
 	st->state = STREAM_IDLE;
 	mux_stream_move(st, STREAM_OPENING);
 	credit_stream_init(st);
@@ -186,6 +187,13 @@ mux_open_ok(struct mux_stream *st)
 	if (st->state == STREAM_OPENING)
 		mux_stream_move(st, STREAM_ACTIVE);
 	mux_stream_due(st);
+}
+
+void
+mux_weight(struct mux_stream *st, unsigned weight)
+{
+	must(weight >= 1 && weight <= MUX_WEIGHT_MAX);
+	st->weight = (uint16_t)weight;
 }
 
 static void

@@ -572,6 +572,31 @@ test_quantum(uint32_t per_ms, uint32_t want, const char *what)
 	pair_fini(&p);
 }
 
+/* A heavier stream has more of the link, and not all of it. */
+static void
+test_weight(void)
+{
+	struct pair p;
+	struct mux_conf big = pair_conf(ROLE_AGENT);
+	struct sock *heavy, *light;
+
+	big.stream_window = big.stream_window_max = 16777216;
+	big.session_window = 1073741824;
+	pair_init(&p, &big, NULL);
+	pair_login(&p);
+	light = pair_open(&p);
+	heavy = pair_open(&p);
+	mux_weight(heavy->st, 4);
+	sock_send(light, 10000000);
+	sock_send(heavy, 10000000);
+	for (int i = 0; i < 14; i++)
+		end_output(&p.server, 65536);
+	ok(heavy->pulled > light->pulled * 7 / 2 && heavy->pulled < light->pulled * 9 / 2,
+		"weight 4 has four times as much as weight 1 (%llu, %llu)",
+		(unsigned long long)heavy->pulled, (unsigned long long)light->pulled);
+	pair_fini(&p);
+}
+
 int
 main(void)
 {
@@ -591,6 +616,7 @@ main(void)
 	test_bad_credit();
 	test_session_credit();
 	test_turns();
+	test_weight();
 	test_quantum(0, 16384, "nothing is known of the link: short frames");
 	test_quantum(1000, 16384, "a slow link: no shorter ones");
 	test_quantum(100000, 100000, "100 MB/s: what goes in a millisecond");

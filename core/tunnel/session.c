@@ -201,7 +201,7 @@ tune(struct session *s)
 
 	if (unsent < s->unsent / 2 || unsent > s->unsent)
 		sock_unsent(&s->conn.sock, s->unsent = unsent);
-	if (mono_diff_ms(s->w->now, s->tuned_at) < TUNE_MS)
+	if (s->n_streams == 0 || mono_diff_ms(s->w->now, s->tuned_at) < TUNE_MS)
 		return;
 	s->tuned_at = s->w->now;
 	mux_link_rtt(&s->mux, sock_rtt_us(&s->conn.sock));

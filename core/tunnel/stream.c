@@ -219,6 +219,16 @@ keep(struct stream *st, const uint8_t *p, size_t n)
 		sock_want_write(&st->sock, true);
 }
 
+/* What is not HTTP, or no longer, is not watched. */
+static void
+watched(struct stream *st)
+{
+	if (!http_watch_done(st->watch))
+		return;
+	http_watch_free(st->watch);
+	st->watch = NULL;
+}
+
 void
 stream_data(struct stream *st, const uint8_t *p, size_t n)
 {
@@ -226,8 +236,8 @@ stream_data(struct stream *st, const uint8_t *p, size_t n)
 
 	if (st->dead)
 		return;
-	if (st->watch != NULL)
-		http_watch_request(st->watch, p, n, st->w->now);
+	http_watch_request(st->watch, p, n, st->w->now);
+	watched(st);
 	if (st->connected && waiting(st) == 0) {
 		done = sock_write(&st->sock, p, n);
 		if (done < 0 && done != -EAGAIN) {
@@ -321,8 +331,8 @@ stream_pull(struct stream *st, void *p, size_t n)
 	if (r > 0) {
 		st->rx_bytes += (uint64_t)r;
 		count(&st->w->stats.rx_bytes, (uint64_t)r);
-		if (st->watch != NULL)
-			http_watch_response(st->watch, p, (size_t)r, st->w->now);
+		http_watch_response(st->watch, p, (size_t)r, st->w->now);
+		watched(st);
 		st->bulk = (size_t)r >= aside_min(st);
 	}
 	came(st, r, r > 0 && (size_t)r < n);

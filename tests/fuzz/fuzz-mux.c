@@ -14,7 +14,8 @@
 #include "pair.h"
 #include "util/compiler.h"
 
-enum { LOGGED_IN = 1, SERVER = 2, FRAMED = 4, HOLD_OPEN = 8, HOLD_DATA = 16, SILENT = 32, DRAIN = 64 };
+enum { LOGGED_IN = 1, SERVER = 2, FRAMED = 4, HOLD_OPEN = 8, HOLD_DATA = 16, SILENT = 32, DRAIN = 64,
+	FLOWS = 128 };
 
 struct input {
 	const uint8_t *p, *end;
@@ -28,13 +29,14 @@ byte(struct input *in)
 
 /* Login, a tunnel and some streams; the peer's frames are made here. */
 static void
-log_in(struct end *e, unsigned streams)
+log_in(struct end *e, unsigned streams, bool flows)
 {
 	struct end *other = pair_peer(e);
 
 	pair_login(e->pair);
 	while (streams-- > 0) {
-		struct sock *k = pair_open(e->pair);
+		struct sock *k = flows && streams % 2 > 0 ? pair_open_flow(e->pair)
+							  : pair_open(e->pair);
 
 		pair_pump(e->pair);
 		if (k != NULL && streams % 2 > 0)
@@ -54,7 +56,9 @@ stir(struct end *e, unsigned how)
 			continue;
 		if (how & 1)
 			sock_consume(k, 5000);
-		if (how & 2 && !k->eof)
+		if (how & 2 && k->st->flow != NULL)
+			sock_datagram(k, how * 30);
+		else if (how & 2 && !k->eof)
 			sock_send(k, 9000);
 		if ((how & 28) == 4)
 			sock_end(k);
@@ -107,7 +111,7 @@ feed_framed(struct end *e, struct input *in, unsigned how)
 		how ^= byte(in);
 		f.len = byte(in);
 		given = MIN(f.len, (size_t)(in->end - in->p));
-		if (f.type == FRAME_DATA)
+		if (f.type == FRAME_DATA || f.type == FRAME_DATAGRAM)
 			f.len *= 64;
 		frame_encode(b, &f);
 		memset(b + FRAME_HEADER, 0, f.len);
@@ -135,7 +139,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	e = flags & SERVER ? &p.server : &p.agent;
 	p.agent.hold_open = flags & HOLD_OPEN;
 	if (flags & LOGGED_IN)
-		log_in(e, streams % 8);
+		log_in(e, streams % 8, flags & FLOWS);
 	else if (!(flags & SERVER))
 		end_output(e, 65536); /* its HELLO */
 	e->untrusted = true;

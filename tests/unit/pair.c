@@ -183,7 +183,7 @@ sock_consume(struct sock *k, uint64_t n)
 {
 	n = MIN(n, k->got - k->used);
 	k->used += n;
-	if (k->st != NULL && n > 0)
+	if (k->st != NULL && n > 0 && k->st->flow == NULL)
 		mux_consumed(k->st, n);
 }
 

@@ -5,8 +5,8 @@
  * asks. bench/run starts both and what is measured between them.
  *
  *     adit-load target
- *     adit-load client --to PORT [--conns N] [--bulk N] [--send BYTES] [--get BYTES]
- *                      [--times N | --seconds S] [--fresh]
+ *     adit-load client --to PORT [--conns N] [--bulk N] [--stopped-up N | --stopped-down N]
+ *                      [--send BYTES] [--get BYTES] [--times N | --seconds S] [--fresh]
  *     adit-load client --to PORT [--conns N] --flood up|down [--warm S] --seconds S
  */
 #include <arpa/inet.h>
@@ -21,6 +21,8 @@ static const struct option options[] = {
 	{ "to", required_argument, NULL, 't' },
 	{ "conns", required_argument, NULL, 'c' },
 	{ "bulk", required_argument, NULL, 'b' },
+	{ "stopped-up", required_argument, NULL, 'u' },
+	{ "stopped-down", required_argument, NULL, 'd' },
 	{ "send", required_argument, NULL, 's' },
 	{ "get", required_argument, NULL, 'g' },
 	{ "times", required_argument, NULL, 'n' },
@@ -71,6 +73,11 @@ read_options(struct plan *plan, int argc, char **argv)
 		case 'b':
 			plan->bulk = (unsigned)number(optarg, 0, 1000000);
 			break;
+		case 'u':
+		case 'd':
+			plan->stopped = (unsigned)number(optarg, 1, 1000000);
+			plan->stopped_up = o == 'u';
+			break;
 		case 's':
 			plan->send = number(optarg, sizeof(struct order), 1ull << 50);
 			break;
@@ -117,7 +124,7 @@ main(int argc, char **argv)
 	read_options(&plan, argc - 1, argv + 1);
 	if (plan.to.sin_port == 0 || !plan.times == !(plan.seconds > 0))
 		die("--to and one of --times and --seconds are needed", 0);
-	if (plan.flood != FLOOD_NOT && (plan.times || plan.bulk || plan.fresh))
+	if (plan.flood != FLOOD_NOT && (plan.times || plan.bulk || plan.stopped || plan.fresh))
 		die("--flood goes with --seconds only", 0);
 	client_run(&plan);
 	return 0;

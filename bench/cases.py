@@ -10,7 +10,7 @@ GIB = 1 << 30
 # a thousand.
 Link = collections.namedtuple("Link", "rtt rate loss", defaults=(0, 0))
 
-# kind: bulk, ask, fresh, beside, idle, long, share, agents or sessions; work: bytes in all, seconds
+# kind: bulk, ask, fresh, beside, idle, long, share, agents, stopped or sessions; work: bytes in all, seconds
 # or connections, without --quick and with it; limits: what Adit's configuration says besides;
 # peers: who is measured, if not all; rounds: at most so many; slow: not part of --quick unless named.
 Case = collections.namedtuple(
@@ -69,6 +69,12 @@ CASES = [
     Case("agents-down", "agents", 64, 0, False, 2.0, 0.5,
          "two agents of one server, 64 streams against 1, target to client", rounds=3,
          peers=("adit", "adit-copy")),
+    Case("stopped-up", "stopped", 1000, 64, True, 2.0, 1.0,
+         "64 bytes there and back, 1 connection, beside 1,000 streams that the target does not read",
+         rounds=3, peers=("adit", "adit-copy", "haproxy-splice", "ssh")),
+    Case("stopped-down", "stopped", 1000, 64, False, 2.0, 1.0,
+         "64 bytes there and back, 1 connection, beside 1,000 streams that the client does not read",
+         rounds=3, peers=("adit", "adit-copy", "haproxy-splice", "ssh")),
     *long_links(),
     Case("idle", "idle", 0, 0, None, 10000, 1000, "connections that do nothing", limits=CROWD,
          rounds=1),
@@ -95,6 +101,10 @@ def arguments(case, amount, conns=None):
     args += ["--send", str(case.size), "--get", str(case.size)]
     if case.kind == "fresh":
         args.append("--fresh")
+    if case.kind == "stopped":
+        args[1] = "1"
+        args += ["--stopped-up" if case.up else "--stopped-down", str(case.conns),
+                 "--warm", "%.6f" % amount]
     if case.kind == "beside":
         args += ["--bulk", "1"]
     return args

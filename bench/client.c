@@ -37,6 +37,7 @@ struct conn {
 	uint64_t done;			/* exchanges of the plan */
 	uint64_t moved;			/* bytes of a flood, since they are counted */
 	bool bulk, waits, ends;		/* endless; for room in the socket; for end of file */
+	bool stopped;			/* bulk that nobody reads */
 };
 
 static unsigned char buffer[BUFFER];
@@ -63,6 +64,8 @@ conn_watch(struct conn *c, int op)
 	struct epoll_event ev = { .data.ptr = c };
 
 	ev.events = c->waits ? EPOLLIN | EPOLLOUT : EPOLLIN;
+	if (c->stopped && phase == WORKING)
+		ev.events &= ~(uint32_t)EPOLLIN;
 	check(epoll_ctl(epfd, op, c->fd, &ev), "epoll_ctl");
 }
 
@@ -70,10 +73,12 @@ conn_watch(struct conn *c, int op)
 static void
 conn_open(struct conn *c)
 {
-	int one = 1;
+	int one = 1, room = STOPPED_ROOM;
 
 	c->fd = check(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (c->stopped)
+		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (connect(c->fd, (const struct sockaddr *)&plan->to, sizeof(plan->to)) < 0 &&
 	    errno != EINPROGRESS)
 		die("connect", errno);
@@ -120,8 +125,10 @@ conn_exchange(struct conn *c)
 	c->order.flags = plan->fresh ? ORDER_CLOSE : 0;
 	c->order.take = (trial || c->bulk ? TRIAL : plan->send) - sizeof(c->order);
 	c->order.give = trial ? TRIAL : c->bulk || flood ? ENDLESS : plan->get;
-	if (flood && plan->flood == FLOOD_UP)
+	if ((flood && plan->flood == FLOOD_UP) || (!trial && c->stopped && plan->stopped_up))
 		c->order.take = ENDLESS;
+	if (!trial && c->stopped && plan->stopped_up)
+		c->order.flags |= ORDER_STOP;
 	c->left = c->order.give;
 	c->sent = 0;
 	c->since = now_ns();
@@ -129,6 +136,8 @@ conn_exchange(struct conn *c)
 		conn_open(c);
 	else
 		conn_send(c);
+	if (c->stopped && !trial)
+		conn_watch(c, EPOLL_CTL_MOD);
 }
 
 /* The answer is there, and with fresh connections the end of file, too. */
@@ -213,6 +222,7 @@ try_all(void)
 	for (unsigned i = 0; i < n_conns; i++) {
 		conns[i].fd = -1;
 		conns[i].bulk = i >= plan->conns;
+		conns[i].stopped = i >= plan->conns + plan->bulk;
 	}
 	while (n_tried < n_conns) {
 		while (n_made < n_conns && n_made - n_tried < AT_ONCE)
@@ -237,25 +247,6 @@ wait_for_line(void)
 	return n == 1;
 }
 
-static void
-work(void)
-{
-	uint64_t end = now_ns() + (uint64_t)(plan->seconds * 1e9), now;
-	int wait_ms;
-
-	phase = WORKING;
-	for (unsigned i = 0; i < n_conns; i++)
-		conn_exchange(&conns[i]);
-	while (n_over < plan->conns) {
-		now = now_ns();
-		if (plan->times == 0 && now >= end && hist.n > 0)
-			break;
-		wait_ms = plan->times || now >= end ? STALL_MS : (int)((end - now) / 1000000) + 1;
-		turn(wait_ms);
-	}
-	phase = READY;
-}
-
 /* Turns until it is time; returns how long it took. */
 static double
 turn_for(double seconds)
@@ -265,6 +256,39 @@ turn_for(double seconds)
 	while ((now = now_ns()) < end)
 		turn((int)((end - now) / 1000000) + 1);
 	return (double)(now - start) / 1e9;
+}
+
+/* Fills what is not read, as long as the plan says. */
+static void
+fill(void)
+{
+	for (unsigned i = plan->conns + plan->bulk; i < n_conns; i++)
+		conn_exchange(&conns[i]);
+	turn_for(plan->warm);
+}
+
+/* Returns how long it took. */
+static double
+work(void)
+{
+	uint64_t start, end, now;
+	int wait_ms;
+
+	phase = WORKING;
+	fill();
+	start = now_ns();
+	end = start + (uint64_t)(plan->seconds * 1e9);
+	for (unsigned i = 0; i < plan->conns + plan->bulk; i++)
+		conn_exchange(&conns[i]);
+	while (n_over < plan->conns) {
+		now = now_ns();
+		if (plan->times == 0 && now >= end && hist.n > 0)
+			break;
+		wait_ms = plan->times || now >= end ? STALL_MS : (int)((end - now) / 1000000) + 1;
+		turn(wait_ms);
+	}
+	phase = READY;
+	return (double)(now_ns() - start) / 1e9;
 }
 
 static void
@@ -310,10 +334,8 @@ report(double seconds)
 void
 client_run(const struct plan *p)
 {
-	uint64_t start;
-
 	plan = p;
-	n_conns = p->conns + p->bulk;
+	n_conns = p->conns + p->bulk + p->stopped;
 	conns = calloc(n_conns, sizeof(*conns));
 	if (!conns)
 		die("calloc", ENOMEM);
@@ -322,13 +344,10 @@ client_run(const struct plan *p)
 	puts("ready");
 	fflush(stdout);
 	if (wait_for_line()) {
-		start = now_ns();
-		if (plan->flood != FLOOD_NOT) {
+		if (plan->flood != FLOOD_NOT)
 			flood();
-		} else {
-			work();
-			report((double)(now_ns() - start) / 1e9);
-		}
+		else
+			report(work());
 		while (wait_for_line())
 			;
 	}

@@ -17,13 +17,15 @@ struct plan {
 	struct sockaddr_in to;
 	unsigned conns;			/* connections whose exchanges are measured */
 	unsigned bulk;			/* streams of endless data towards us beside them */
+	unsigned stopped;		/* streams beside them whose reader has stopped: */
+	bool stopped_up;		/* the target instead of us */
 	uint64_t send;			/* bytes of a request, its head included */
 	uint64_t get;			/* bytes of an answer */
 	uint64_t times;			/* exchanges of each connection; 0: until the time is over */
 	double seconds;			/* with times 0; longer if nothing was done by then */
 	bool fresh;			/* a new connection for every exchange */
-	enum flood flood;		/* instead of exchanges: each connection moves what it can, */
-	double warm;			/* and is counted for so many seconds after these */
+	enum flood flood;		/* instead of exchanges: each connection moves what it can */
+	double warm;			/* seconds before those that count, for a flood or what is stopped */
 };
 
 /* Makes every connection and tries it once, prints "ready", waits for a line on standard input, does

@@ -35,9 +35,13 @@ GOALS = (
     [Goal("long-%d" % rtt, "rate", ("direct",), 0.9) for rtt in (50, 100, 200)])
 
 # Memory of the session with a long link: its window (session_window), and buffers.
+# With a thousand streams that nobody reads: the window, 16 KiB for each stream, and 64 MiB besides.
+STOPPED = (32 + 16 + 64) * MIB
 BOUNDS = (
     [Bound("long-%d" % rtt, "grown", program, 34 * MIB, "bytes grown, %s" % program)
      for rtt in (50, 100, 200) for program in ("aditd", "adit")] +
+    [Bound(case, "grown", program, STOPPED, "bytes grown, %s" % program)
+     for case in ("stopped-up", "stopped-down") for program in ("aditd", "adit")] +
     [Bound(case, "share", None, 0.5, "smallest share of 64 streams by the largest")
      for case in ("share-up", "share-down")] +
     [Bound(case, "share", None, 0.4, "smaller share of two agents")
@@ -53,8 +57,8 @@ UNMEASURED = (
 
 # Whom the ratios in the tables of a case refer to.
 AGAINST = {"bulk": ("haproxy-splice",), "ask": HAPROXY, "fresh": HAPROXY, "beside": ("ssh",),
-           "idle": ("haproxy-splice",), "long": ("direct",), "share": ("haproxy-splice",),
-           "agents": (), "sessions": ()}
+           "stopped": ("haproxy-splice",), "idle": ("haproxy-splice",), "long": ("direct",),
+           "share": ("haproxy-splice",), "agents": (), "sessions": ()}
 
 
 def better(figure, peers, medians):

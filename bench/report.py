@@ -18,6 +18,8 @@ COLUMNS = {
             ("memory", "memory MiB", MIB, 1, False)],
     "beside": [("p50", "p50 us", 1, 0, True), ("p99", "p99 us", 1, 0, True),
                ("beside", "beside GiB/s", 1, 2, False), ("memory", "memory MiB", MIB, 1, False)],
+    "stopped": [("each", "grown MiB", MIB, 1, True), ("p50", "p50 us", 1, 0, True),
+                ("p99", "p99 us", 1, 0, True), ("memory", "memory MiB", MIB, 1, False)],
     "long": [("rate", "Mbit/s", MBIT, 0, True), ("start", "at first", MBIT, 0, True),
              ("cpu", "CPU s/GiB", 1, 3, False), ("memory", "memory MiB", MIB, 1, False)],
     "share": [("share", "smallest/largest", 1, 2, True), ("rate", "GiB/s", 1, 2, True),

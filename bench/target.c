@@ -30,6 +30,7 @@ struct served {
 	} head;
 	uint64_t take, give;		/* what is left */
 	bool waits;			/* for room in the socket */
+	bool stopped;			/* nothing is read any more */
 };
 
 static unsigned char buffer[BUFFER];
@@ -124,13 +125,26 @@ served_give(struct served *s)
 	return true;
 }
 
+/* Stops reading, if that is what was asked for. */
+static void
+served_stop(struct served *s)
+{
+	int room = STOPPED_ROOM;
+
+	if (s->have < sizeof(s->head) || !(s->head.order.flags & ORDER_STOP))
+		return;
+	s->stopped = true;
+	setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	watch(EPOLL_CTL_MOD, s->fd, 0, s);
+}
+
 static void
 on_served(struct served *s, uint32_t events)
 {
-	bool fine = true;
+	bool fine = !s->stopped;	/* then only a broken connection is heard of */
 	ssize_t n;
 
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+	if (fine && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
 		n = recv(s->fd, buffer, BUFFER, 0);
 		if (n > 0)
 			fine = s->give == 0 && served_take(s, buffer, (size_t)n);
@@ -141,6 +155,8 @@ on_served(struct served *s, uint32_t events)
 		fine = served_give(s);
 	if (!fine)
 		served_close(s);
+	else
+		served_stop(s);
 }
 
 static void

@@ -92,7 +92,10 @@ def figures(case, got, cpu, m, empty):
         return out
     out["rate"] = got["exchanges"] / got["seconds"]
     out["p50"], out["p99"], out["max"] = got["p50_us"], got["p99_us"], got["max_us"]
-    if case.kind == "beside":
+    if case.kind == "stopped":
+        out["grown"] = {name: full - empty[name] for name, full in m.peaks().items()}
+        out["each"] = sum(out["grown"].values())
+    elif case.kind == "beside":
         out["beside"] = got["bulk_bytes"] / got["seconds"] / GIB
     else:
         out["cpu"] = cpu / got["exchanges"] * 1e6

@@ -77,8 +77,10 @@ conn_open(struct conn *c)
 
 	c->fd = check(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (c->stopped)
+	if (c->stopped) {
 		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+		setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	}
 	if (connect(c->fd, (const struct sockaddr *)&plan->to, sizeof(plan->to)) < 0 &&
 	    errno != EINPROGRESS)
 		die("connect", errno);
@@ -127,8 +129,8 @@ conn_exchange(struct conn *c)
 	c->order.give = trial ? TRIAL : c->bulk || flood ? ENDLESS : plan->get;
 	if ((flood && plan->flood == FLOOD_UP) || (!trial && c->stopped && plan->stopped_up))
 		c->order.take = ENDLESS;
-	if (!trial && c->stopped && plan->stopped_up)
-		c->order.flags |= ORDER_STOP;
+	if (!trial && c->stopped)
+		c->order.flags |= plan->stopped_up ? ORDER_STOP : ORDER_SMALL;
 	c->left = c->order.give;
 	c->sent = 0;
 	c->since = now_ns();

@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors
  *
  * What a client of the bench asks of its target, at the head of every request: how many bytes
- * follow, how many come back, and whether the target then closes the connection or stops reading. So one target
+ * follow, how many come back, and whether the target then closes the
+ * connection or stops reading. So one target
  * is sink, source and responder. Both ends run on one machine: the byte order is its own.
  */
 #ifndef BENCH_ORDER_H
@@ -14,7 +15,10 @@
 #define ORDER_CLOSE 1u
 #define ORDER_STOP 2u		/* the target reads nothing behind the head */
 
-/* Receive buffer of what is not read: the kernel shall not have gigabytes of it. */
+#define ORDER_SMALL 4u		/* the target sends with a small buffer */
+
+/* The kernel's buffers, each way, of a stream that nobody reads: a thousand of them with what they
+ * could grow to would take all the memory that it has for TCP. */
 #define STOPPED_ROOM 65536
 
 struct order {

@@ -125,12 +125,14 @@ served_give(struct served *s)
 	return true;
 }
 
-/* Stops reading, if that is what was asked for. */
+/* Stops reading, or sends with a small buffer, if that is what was asked for. */
 static void
 served_stop(struct served *s)
 {
 	int room = STOPPED_ROOM;
 
+	if (s->give > 0 && (s->head.order.flags & ORDER_SMALL))
+		setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	if (s->have < sizeof(s->head) || !(s->head.order.flags & ORDER_STOP))
 		return;
 	s->stopped = true;
@@ -151,12 +153,12 @@ on_served(struct served *s, uint32_t events)
 		else
 			fine = n < 0 && (errno == EAGAIN || errno == EINTR);
 	}
+	if (fine)
+		served_stop(s);
 	if (fine && s->give > 0)
 		fine = served_give(s);
 	if (!fine)
 		served_close(s);
-	else
-		served_stop(s);
 }
 
 static void

@@ -32,6 +32,7 @@ GOALS = (
      Goal("ask64x1", "p99", ("haproxy-splice",), 1.0),
      Goal("beside", "p99", ("adit",), 5.0, other="ask64x1"),
      Goal("beside", "p99", ("ssh",), 0.25)] +
+    [Goal(case, "p50", ("adit",), 2.0, other="ask64x1") for case in ("stopped-up", "stopped-down")] +
     [Goal("long-%d" % rtt, "rate", ("direct",), 0.9) for rtt in (50, 100, 200)])
 
 # Memory of the session with a long link: its window (session_window), and buffers.

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 the Adit authors
  *
  * What a client of the bench asks of its target, at the head of every request: how many bytes
- * follow, how many come back, and whether the target then closes the
- * connection or stops reading. So one target
- * is sink, source and responder. Both ends run on one machine: the byte order is its own.
+ * follow, how many come back, and whether the target then closes the connection or stops reading.
+ * So one target is sink, source and responder. Both ends run on one machine: the byte order is its
+ * own.
  */
 #ifndef BENCH_ORDER_H
 #define BENCH_ORDER_H

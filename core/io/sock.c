@@ -242,9 +242,9 @@ sock_keep_alive(int fd)
 }
 
 void
-sock_unsent(struct sock *s, size_t bytes)
+sock_unsent(int fd, size_t bytes)
 {
-	set_int(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)MIN(bytes, INT32_MAX));
+	set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)MIN(bytes, INT32_MAX));
 }
 
 int64_t

@@ -79,8 +79,9 @@ void sock_keep_alive(int fd);
 /* For a link: keep-alive, and TCP_USER_TIMEOUT in milliseconds. */
 void sock_tune_link(struct sock *s, int64_t dead_ms);
 
-/* How many unsent bytes the kernel keeps before it calls the socket full (TCP_NOTSENT_LOWAT). */
-void sock_unsent(struct sock *s, size_t bytes);
+/* How many unsent bytes the kernel keeps before it calls the socket full (TCP_NOTSENT_LOWAT).
+ * Connections inherit it from their listener. */
+void sock_unsent(int fd, size_t bytes);
 
 /* The least round trip time of the last minutes in microseconds, by the kernel's measure; 0 when it
  * has none. */

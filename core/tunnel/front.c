@@ -75,6 +75,7 @@ front_open(struct server_worker *sw, uint64_t claim, const struct addr *a)
 		return fd;
 	sock_end_by_reset(fd, true);
 	sock_keep_alive(fd);
+	sock_unsent(fd, STREAM_UNSENT);
 	front_new(sw, claim, fd);
 	return 0;
 }

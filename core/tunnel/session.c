@@ -200,7 +200,7 @@ tune(struct session *s)
 	size_t unsent = MIN(mux_frame_size(&s->mux), UNSENT_MAX);
 
 	if (unsent < s->unsent / 2 || unsent > s->unsent)
-		sock_unsent(&s->conn.sock, s->unsent = unsent);
+		sock_unsent(s->conn.sock.fd, s->unsent = unsent);
 	if (s->n_streams == 0 || mono_diff_ms(s->w->now, s->tuned_at) < TUNE_MS)
 		return;
 	s->tuned_at = s->w->now;

@@ -18,6 +18,10 @@
 #include "util/bufq.h"
 #include "wire/mux.h"
 
+/* Bytes that the kernel keeps for a far end that does not take them. A thousand of these with as much as
+ * the kernel likes would take all its memory for TCP, and then the link stands still, too. */
+#define STREAM_UNSENT 262144u
+
 struct dial;
 struct flush;
 struct http_watch;

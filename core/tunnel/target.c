@@ -109,6 +109,7 @@ connected(struct dial *d)
 	t->dials++;
 	pthread_mutex_unlock(&a->lock);
 	sock_end_by_reset(st->sock.fd, true);
+	sock_unsent(st->sock.fd, STREAM_UNSENT);
 	if (st->ms != NULL)
 		mux_open_ok(st->ms);
 	stream_connected(st);

@@ -20,6 +20,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import tempfile
 import termios
 import threading
 
@@ -381,23 +382,26 @@ def test_iperf3_both_ways(site, publish):
 # Half-close.
 
 class Peer:
-    """A tool that listens; ready when it says so."""
+    """A tool that listens; ready when it says so. Its output never waits for a reader."""
 
     def __init__(self, argv, data=None):
-        self.proc = subprocess.Popen(argv, stdin=data or subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.out = tempfile.TemporaryFile()
+        self.proc = subprocess.Popen(argv, stdin=data or subprocess.DEVNULL, stdout=self.out,
                                      stderr=subprocess.PIPE, start_new_session=True)
         while b"istening on" not in self.proc.stderr.readline():
             assert self.proc.poll() is None
 
     def end(self):
         """Its end and its output."""
-        out = self.proc.communicate(timeout=60)[0]
+        self.proc.communicate(timeout=60)
         assert self.proc.returncode == 0
-        return out
+        self.out.seek(0)
+        return self.out.read()
 
     def close(self):
         self.proc.kill()
         self.proc.communicate()
+        self.out.close()
 
 
 @pytest.fixture

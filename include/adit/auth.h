@@ -29,8 +29,8 @@ extern "C" {
 enum adit_verdict {
 	ADIT_ALLOW = 1,    /* logged in; adit_auth_account() must have been called */
 	ADIT_DENY = 2,     /* wrong; counted as a failed attempt */
-	ADIT_NEXT = 3,     /* not mine: ask the next plugin that takes this method; in step 0 only */
-	ADIT_CONTINUE = 4, /* adit_auth_challenge() was called; check() comes again with the answer */
+	ADIT_NEXT = 3,     /* not mine: ask the next plugin that takes this method; step 0 only */
+	ADIT_CONTINUE = 4, /* adit_auth_challenge() was called; check() comes with the answer */
 	ADIT_LATER = 5,    /* adit_auth_finish() will be called, once, from any thread */
 	ADIT_FAIL = 6,     /* the plugin could not decide (outage): refused, not counted as a try */
 };
@@ -48,8 +48,9 @@ struct adit_auth_ops {
 	enum adit_verdict (*check)(const void *inst, void *worker, struct adit_auth_req *req);
 
 	/* Server. The login is over before an ADIT_LATER was answered (the agent left, the deadline
-	 * passed). adit_auth_finish() must still be called, or may already be under way; its verdict
-	 * is dropped. Same thread as check(), or not at all if its queue is full. May be NULL. */
+	 * passed). adit_auth_finish() must still be called, or may already be under way; its
+	 * verdict is dropped. Same thread as check(), or not at all if its queue is full. May be
+	 * NULL. */
 	void (*cancel)(const void *inst, void *worker, struct adit_auth_req *req);
 
 	/* Agent. Makes the next message with adit_proof_send(). Step 0 comes after both nonces are
@@ -57,18 +58,18 @@ struct adit_auth_ops {
 	 * NULL: the plugin cannot be used by an agent. */
 	int (*prove)(const void *inst, struct adit_proof *proof);
 
-	/* Agent. The server has accepted; adit_proof_data() is what it sent with that. Returns 0 when
-	 * the server is the right one, else -1 (the link is closed). May be NULL. */
+	/* Agent. The server has accepted; adit_proof_data() is what it sent with that. Returns 0
+	 * when the server is the right one, else -1 (the link is closed). May be NULL. */
 	int (*confirm)(const void *inst, struct adit_proof *proof);
 
-	/* Command line (`aditd issue`, `aditd init`), main thread. Makes a credential: the secret for
-	 * the agent with adit_issue_secret(), the line for the server's file, appended by the plugin
-	 * itself. Returns 0 or -1 after adit_issue_error(). May be NULL. */
+	/* Command line (`aditd issue`, `aditd init`), main thread. Makes a credential: the secret
+	 * for the agent with adit_issue_secret(), the line for the server's file, appended by the
+	 * plugin itself. Returns 0 or -1 after adit_issue_error(). May be NULL. */
 	int (*issue)(const void *inst, struct adit_issue *issue);
 	/* New members are added here and nowhere else. */
 };
 
-/* ---- Server, during check() and until the final verdict; strings stay valid as long ----------- */
+/* ---- Server, during check() and until the final verdict; strings stay valid as long ---------- */
 
 /* The name that the agent gives itself: 1 to 64 of [A-Za-z0-9._-]. Not yet verified. */
 ADIT_EXPORT const char *adit_auth_agent(const struct adit_auth_req *req);
@@ -99,13 +100,14 @@ ADIT_EXPORT void adit_auth_reason(struct adit_auth_req *req, const char *fmt, ..
 	ADIT_PRINTF(2, 3);
 /* Keeps something between the steps; free_fn (may be NULL) is called when the login is over, on the
  * session's worker or, if that has stopped meanwhile, on the thread that answered late. */
-ADIT_EXPORT void adit_auth_set_state(struct adit_auth_req *req, void *state, void (*free_fn)(void *));
+ADIT_EXPORT void adit_auth_set_state(struct adit_auth_req *req, void *state,
+	void (*free_fn)(void *));
 ADIT_EXPORT void *adit_auth_state(const struct adit_auth_req *req);
 /* The answer promised by ADIT_LATER: ALLOW, DENY, NEXT, CONTINUE or FAIL. Exactly once, from any
  * thread; req must not be touched afterwards. */
 ADIT_EXPORT void adit_auth_finish(struct adit_auth_req *req, enum adit_verdict verdict);
 
-/* ---- Agent, during prove() and confirm() ------------------------------------------------------ */
+/* ---- Agent, during prove() and confirm() ----------------------------------------------------- */
 
 ADIT_EXPORT const char *adit_proof_agent(const struct adit_proof *proof);
 ADIT_EXPORT unsigned adit_proof_step(const struct adit_proof *proof);
@@ -118,10 +120,11 @@ ADIT_EXPORT int adit_proof_send(struct adit_proof *proof, const void *data, size
 /* Why no proof can be made, for the person at the agent. Always returns -1. */
 ADIT_EXPORT int adit_proof_error(struct adit_proof *proof, const char *fmt, ...) ADIT_PRINTF(2, 3);
 /* Keeps something between the steps, as adit_auth_set_state(). */
-ADIT_EXPORT void adit_proof_set_state(struct adit_proof *proof, void *state, void (*free_fn)(void *));
+ADIT_EXPORT void adit_proof_set_state(struct adit_proof *proof, void *state,
+	void (*free_fn)(void *));
 ADIT_EXPORT void *adit_proof_state(const struct adit_proof *proof);
 
-/* ---- Command line, during issue() ------------------------------------------------------------- */
+/* ---- Command line, during issue() ------------------------------------------------------------ */
 
 ADIT_EXPORT const char *adit_issue_account(const struct adit_issue *issue);
 /* Grants that were asked for on the command line: element i as "key=value", or NULL. */

@@ -48,7 +48,7 @@ enum adit_kind {
 
 /* Where the plugin's calls are made. Zero is the safe choice. */
 enum adit_run {
-	ADIT_RUN_SERIAL = 0,   /* one helper thread of its own: never two calls at once, may block */
+	ADIT_RUN_SERIAL = 0,   /* a helper thread of its own: never two calls at once, may block */
 	ADIT_RUN_PARALLEL = 1, /* a pool of helper threads: own locking, may block */
 	ADIT_RUN_LOOP = 2,     /* the session's worker thread: one call per worker at a time, must
 	                        * not block (a call over 20 ms is logged with the plugin's name) */
@@ -146,8 +146,8 @@ ADIT_EXPORT bool adit_conf_given(const struct adit_conf *conf, const char *name)
 ADIT_EXPORT enum adit_side adit_conf_side(const struct adit_conf *conf);
 /* Reports what is wrong with an option (name may be NULL); file and line are added. Always
  * returns -1, for `return adit_conf_error(conf, "file", "…")`. */
-ADIT_EXPORT int adit_conf_error(const struct adit_conf *conf, const char *name, const char *fmt, ...)
-	ADIT_PRINTF(3, 4);
+ADIT_EXPORT int adit_conf_error(const struct adit_conf *conf, const char *name,
+	const char *fmt, ...) ADIT_PRINTF(3, 4);
 
 /* Reads a file that holds secrets: it must belong to root or to this process's user and nobody
  * else may read or write it. At most max bytes. *text_r is terminated; free it with
@@ -159,7 +159,12 @@ ADIT_EXPORT void adit_secret_free(char *text, size_t len);
 
 /* ---- Anywhere, any thread ------------------------------------------------------------------- */
 
-enum adit_log_level { ADIT_LOG_ERROR = 0, ADIT_LOG_WARN = 1, ADIT_LOG_INFO = 2, ADIT_LOG_DEBUG = 3 };
+enum adit_log_level {
+	ADIT_LOG_ERROR = 0,
+	ADIT_LOG_WARN = 1,
+	ADIT_LOG_INFO = 2,
+	ADIT_LOG_DEBUG = 3,
+};
 
 /* One line, no newline; never blocks. The plugin's name is put before it. Never log secrets. */
 ADIT_EXPORT void adit_log(const struct adit_plugin *plugin, enum adit_log_level level,

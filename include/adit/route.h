@@ -40,8 +40,8 @@ struct adit_route_ops {
 	uint32_t protocol; /* enum adit_protocol */
 	const char *route; /* the name agents use: "port" */
 
-	/* Gives candidate number attempt (0, 1, 2 …) with adit_claim_listen() and returns 0, or says
-	 * with adit_claim_refuse() why there is none (any more) and returns -1. */
+	/* Gives candidate number attempt (0, 1, 2 …) with adit_claim_listen() and returns 0, or
+	 * says with adit_claim_refuse() why there is none (any more) and returns -1. */
 	int (*claim)(const void *inst, void *worker, struct adit_claim *claim, uint32_t attempt);
 };
 
@@ -61,12 +61,12 @@ ADIT_EXPORT uint16_t adit_claim_reserved(const struct adit_claim *claim);
 /* The candidate: listen on this numeric host and port, TCP or UDP as
  * the route's protocol says (each has ports of its own). 0, or -1 if host is not an address. */
 ADIT_EXPORT int adit_claim_listen(struct adit_claim *claim, const char *host, uint16_t port);
-/* The candidate is what the agent asked for by itself, not one of many: then it may also be one that is
- * reserved for another agent of the same account while that one is away. */
+/* The candidate is what the agent asked for by itself, not one of many: then it may also be one
+ * that is reserved for another agent of the same account while that one is away. */
 ADIT_EXPORT void adit_claim_asked(struct adit_claim *claim);
 /* No candidate; the text reaches the agent's command line. Always returns -1. */
-ADIT_EXPORT int adit_claim_refuse(struct adit_claim *claim, enum adit_refusal why, const char *fmt, ...)
-	ADIT_PRINTF(3, 4);
+ADIT_EXPORT int adit_claim_refuse(struct adit_claim *claim, enum adit_refusal why,
+	const char *fmt, ...) ADIT_PRINTF(3, 4);
 
 #ifdef __cplusplus
 }

@@ -31,8 +31,8 @@ struct adit_layer_ops {
 	 * already send with adit_layer_down(). Returns 0 or -1 (the link is closed). */
 	int (*open)(const void *inst, void *worker, enum adit_side side, struct adit_layer *layer,
 		void **state_r);
-	/* Bytes from the socket; n is never 0. Hand on what they contain with adit_layer_up(). All of
-	 * them are taken; what cannot be handed on yet the layer keeps. 0, or -1 after
+	/* Bytes from the socket; n is never 0. Hand on what they contain with adit_layer_up(). All
+	 * of them are taken; what cannot be handed on yet the layer keeps. 0, or -1 after
 	 * adit_layer_error(). */
 	int (*input)(void *state, const void *data, size_t n);
 	/* Bytes from the session, only after adit_layer_ready(). Send with adit_layer_down(). */

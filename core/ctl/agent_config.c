@@ -124,15 +124,16 @@ agent_config_free(struct agent_conf *conf)
 
 /* --- the file --- */
 
-/* The first of the default places where there is a file; NULL: none, and *places_r says where it was
- * looked for. */
+/* The first of the default places where there is a file; NULL: none, and *places_r says where it
+ * was looked for. */
 static char *
 find_file(char **places_r)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char *path[] = {
 		xdg != NULL && xdg[0] == '/' ? xasprintf("%s/adit/adit.conf", xdg) : NULL,
-		home != NULL && home[0] == '/' ? xasprintf("%s/.config/adit/adit.conf", home) : NULL,
+		home != NULL && home[0] == '/'
+			? xasprintf("%s/.config/adit/adit.conf", home) : NULL,
 		xstrdup(ADIT_SYSCONFDIR "/adit/adit.conf"),
 	};
 	char *found = NULL, *places = xstrdup(""), *more;
@@ -370,13 +371,15 @@ take_auth(struct load *l)
 	size_t n = plugset_count(&l->plugins, "auth-");
 
 	if (n > 1)
-		return fail_missing(l, "two auth plugins are enabled, but an agent logs in with one");
+		return fail_missing(l,
+			"two auth plugins are enabled, but an agent logs in with one");
 	if (n == 1 && l->basics.token_file != NULL)
 		return err_at(l->e, l->conf->file, l->place[KEY_TOKEN_FILE].line,
 			"key 'token_file': an auth plugin has a group of its own here: write it "
 			"there");
 	if (n == 1 && l->req->token_file != NULL && p == NULL)
-		return err_set(l->e, "--token-file is for auth-token, but %s enables another plugin",
+		return err_set(l->e,
+			"--token-file is for auth-token, but %s enables another plugin",
 			l->conf->file);
 	if (n == 1 && l->req->token_file == NULL)
 		return 0;
@@ -413,8 +416,8 @@ choose_transport(struct load *l)
 
 	if (l->scheme == NULL && m->n_transport > 1)
 		return err_at(l->e, at.file, at.line,
-			"several transports are enabled: write which one into the server's address, "
-			"like \"tcp://host:port\"");
+			"several transports are enabled: write which one into the server's "
+			"address, like \"tcp://host:port\"");
 	for (size_t i = 0; i < m->n_transport; i++)
 		if (l->scheme == NULL || strcmp(m->transport[i]->transport.scheme, l->scheme) == 0)
 			l->conf->transport = m->transport[i];

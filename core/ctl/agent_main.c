@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* adit: from the command line to an agent that runs until it is told to stop. The log goes to stderr,
- * what a person waits for to stdout. Main thread. */
+/* adit: from the command line to an agent that runs until it is told to stop. The log goes to
+ * stderr, what a person waits for to stdout. Main thread. */
 
 #include <config.h>
 

@@ -72,6 +72,7 @@ enum {
 	OPT_TOKEN,
 };
 
+static const char letters[] = ":p:n:s:t:c:qhV";
 static const struct option long_options[] = {
 	{"port", required_argument, NULL, 'p'},
 	{"name", required_argument, NULL, 'n'},
@@ -251,7 +252,7 @@ agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err
 
 	optind = 0; /* so that a program which embeds this may call it twice */
 	opterr = 0;
-	while (rc == 0 && (opt = getopt_long(argc, argv, ":p:n:s:t:c:qhV", long_options, NULL)) != -1) {
+	while (rc == 0 && (opt = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
 		if (opt == ':' || opt == '?')
 			rc = command_wrong_option(opt, argv[optind - 1], e);
 		else

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* What adit says to the person at the terminal. The block comes when every tunnel has its answer, and
- * again only when an address is another one than before. Everything is flushed at once: stdout may
- * be a pipe. Main thread. */
+/* What adit says to the person at the terminal. The block comes when every tunnel has its answer,
+ * and again only when an address is another one than before. Everything is flushed at once: stdout
+ * may be a pipe. Main thread. */
 
 #include <config.h>
 
@@ -168,8 +168,8 @@ on_connected(struct report *r, const char *account)
 	say(r, "connected to %s", r->conf->server);
 }
 
-/* The agent itself leaves when the last tunnel is refused or withdrawn, and gives that as its reason,
- * which has been said already. */
+/* The agent itself leaves when the last tunnel is refused or withdrawn, and gives that as its
+ * reason, which has been said already. */
 static bool
 was_useless(const struct report *r, const char *text)
 {
@@ -302,7 +302,8 @@ say_http(struct report *r, const struct agent_totals *t)
 	}
 	say(r, "  %-18s %" PRIu64 "%s%s", "HTTP requests", t->http_requests, text,
 		at > 0 ? ")" : "");
-	say_latency(r, "HTTP latency", t->http_timed, t->http_sum_us, t->http_min_us, t->http_max_us);
+	say_latency(r, "HTTP latency", t->http_timed, t->http_sum_us, t->http_min_us,
+		t->http_max_us);
 }
 
 static void

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* What the command lines and the mains of both programs have in common: the options of the log, what
- * is said of a wrong option, exit statuses, and how a program says that it failed. Main thread. */
+/* What the command lines and the mains of both programs have in common: the options of the log,
+ * what is said of a wrong option, exit statuses, and how a program says that it failed. Main
+ * thread. */
 
 #ifndef ADIT_CTL_COMMAND_H
 #define ADIT_CTL_COMMAND_H
@@ -36,10 +37,12 @@ struct command_log {
 int command_level(struct command_log *l, const char *value, struct err *e);
 int command_format(struct command_log *l, const char *value, struct err *e);
 
-/* What getopt_long() did not like: opt is what it returned, word where it stopped. -EINVAL, e set. */
+/* What getopt_long() did not like: opt is what it returned, word where it stopped. -EINVAL, e
+ * set. */
 int command_wrong_option(int opt, const char *word, struct err *e);
 
-/* Says to whoever typed the command what went wrong, as "program: file:line: text"; returns status. */
+/* Says to whoever typed the command what went wrong, as "program: file:line: text"; returns
+ * status. */
 int command_complain(const char *program, const struct err *e, int status);
 
 /* Starts the log on stderr. 0, or a negative errno with e set. */

@@ -11,9 +11,9 @@
 
 #include "util/err.h"
 
-/* Hidden files, editors' copies and what the package manager leaves do not count. *path_r is an array
- * of n paths below dir; free with confd_free(). A folder that is not there: -ENOENT with e set. The
- * folder must not be writable by group or others. 0 or -errno with e set. */
+/* Hidden files, editors' copies and what the package manager leaves do not count. *path_r is an
+ * array of n paths below dir; free with confd_free(). A folder that is not there: -ENOENT with e
+ * set. The folder must not be writable by group or others. 0 or -errno with e set. */
 int confd_list(const char *dir, char ***path_r, size_t *n_r, struct err *e);
 void confd_free(char **path, size_t n);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* From files and command lines to the checked, constant structures of tunnel/conf.h. Nothing of what
- * is in force changes: a wrong file only gives an error, with file, line, key and what was expected.
- * Main thread; reads files and loads plugins, so it blocks. */
+/* From files and command lines to the checked, constant structures of tunnel/conf.h. Nothing of
+ * what is in force changes: a wrong file only gives an error, with file, line, key and what was
+ * expected. Main thread; reads files and loads plugins, so it blocks. */
 
 #ifndef ADIT_CTL_CONFIG_H
 #define ADIT_CTL_CONFIG_H

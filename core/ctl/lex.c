@@ -246,8 +246,8 @@ take_other(struct lex *l, struct err *e)
 	}
 	if (c == '.')
 		return err_at(e, l->file, l->line,
-			"unexpected '.': a name has no dots; the keys of a group stand inside of its "
-			"{ … }");
+			"unexpected '.': a name has no dots; the keys of a group stand inside of "
+			"its { … }");
 	if (c == '@')
 		return err_at(e, l->file, l->line,
 			"@include is not supported: put files into conf.d, or all into one file");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The plugins that a configuration asks for: one group "<kind>-<name>" each, with what it says. Made
- * from all files first, so that mistakes show before anything is loaded. Main thread. */
+/* The plugins that a configuration asks for: one group "<kind>-<name>" each, with what it says.
+ * Made from all files first, so that mistakes show before anything is loaded. Main thread. */
 
 #ifndef ADIT_CTL_PLUGSET_H
 #define ADIT_CTL_PLUGSET_H
@@ -41,7 +41,8 @@ struct plug_entry *plugset_find(const struct plugset *set, const char *name); /*
 size_t plugset_count(const struct plugset *set, const char *kind);
 
 /* What stands in no group: a plugin; an option, in place of the file's. Both come from the command
- * line, unless the caller writes another place into what is returned (valid until the next call). */
+ * line, unless the caller writes another place into what is returned (valid until the next
+ * call). */
 struct plug_entry *plugset_new(struct plugset *set, const char *name);
 struct option_value *plugset_string(struct plug_entry *p, const char *key, const char *value);
 void plugset_bool(struct plug_entry *p, const char *key, bool value);

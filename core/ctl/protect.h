@@ -6,8 +6,8 @@
 #ifndef ADIT_CTL_PROTECT_H
 #define ADIT_CTL_PROTECT_H
 
-/* No core file and no other process of the same user gets them from now on. Logs a warning where the
- * system does not allow that. */
+/* No core file and no other process of the same user gets them from now on. Logs a warning where
+ * the system does not allow that. */
 void protect_secrets(void);
 
 #endif

@@ -60,7 +60,8 @@ path_of(const config_setting_t *s, char *buf, size_t cap)
 }
 
 int
-schema_fail(const struct source *src, const config_setting_t *s, struct err *e, const char *fmt, ...)
+schema_fail(const struct source *src, const config_setting_t *s, struct err *e,
+	const char *fmt, ...)
 {
 	char path[200], text[600];
 	va_list ap;
@@ -111,7 +112,8 @@ take_int(const struct source *src, const config_setting_t *s, const struct schem
 {
 	int64_t v;
 
-	if (config_setting_type(s) != CONFIG_TYPE_INT && config_setting_type(s) != CONFIG_TYPE_INT64)
+	if (config_setting_type(s) != CONFIG_TYPE_INT &&
+		config_setting_type(s) != CONFIG_TYPE_INT64)
 		return wrong_type(src, s, "an integer", e);
 	v = config_setting_type(s) == CONFIG_TYPE_INT ? config_setting_get_int(s)
 						      : config_setting_get_int64(s);

@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Keys of the configuration as tables: what a group may hold, of which type and range, and where it
- * goes. Every error says file, line, key, what was expected, and the nearest known key. Main thread. */
+ * goes. Every error says file, line, key, what was expected, and the nearest known key. Main
+ * thread. */
 
 #ifndef ADIT_CTL_SCHEMA_H
 #define ADIT_CTL_SCHEMA_H
@@ -61,13 +62,15 @@ int schema_limits(const struct source *src, const config_setting_t *group, struc
 	struct limit_places *places, struct err *e);
 
 /* limits_conflict() with the place of a key that it names. */
-int schema_limits_conflict(const struct limits *l, const struct limit_places *places, struct err *e);
+int schema_limits_conflict(const struct limits *l, const struct limit_places *places,
+	struct err *e);
 
 /* "a string", "an integer", "a boolean", "a group { … }" …: what a setting is. */
 const char *schema_kind(const config_setting_t *s);
 
 /* Says what is wrong with a setting: "key 'limits.sessions': …". Returns -EINVAL. */
-int schema_fail(const struct source *src, const config_setting_t *s, struct err *e, const char *fmt, ...)
+int schema_fail(const struct source *src, const config_setting_t *s, struct err *e,
+	const char *fmt, ...)
 	ATTR_PRINTF(4, 5);
 
 #endif

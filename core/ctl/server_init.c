@@ -76,8 +76,9 @@ static const char route_udp_conf[] =
 	"};\n";
 
 static const char adit_conf[] =
-	"# The agent's configuration; see adit.conf(5). Copy this file and the file \"token\" beside\n"
-	"# it to the agent's host as ~/.config/adit/adit.conf and ~/.config/adit/token (mode 0600).\n"
+	"# The agent's configuration; see adit.conf(5). Copy this file and the file \"token\"\n"
+	"# beside it to the agent's host as ~/.config/adit/adit.conf and ~/.config/adit/token\n"
+	"# (mode 0600).\n"
 	"\n"
 	"# The server's public name or address.\n"
 	"server = \"tcp://%s\";\n"
@@ -230,8 +231,8 @@ where_parse(const struct server_init *in, struct where *w_r, struct err *e)
 	w_r->loopback = addr_is_loopback(&a);
 	if (!w_r->loopback && !in->allow_plain)
 		return err_set(e,
-			"--listen %s: the link of transport-tcp can be read on its way, so it stays on "
-			"loopback; add --allow-plain if the network between is yours",
+			"--listen %s: the link of transport-tcp can be read on its way, so it "
+			"stays on loopback; add --allow-plain if the network between is yours",
 			text);
 	addr_text(&a, w_r->listen, sizeof(w_r->listen));
 	memcpy(w_r->dial, w_r->listen, sizeof(w_r->dial));
@@ -261,7 +262,8 @@ write_files(struct made *m, const struct where *w)
 	if (rc == 0)
 		rc = make_file(m, "tokens", 0600, "");
 	if (rc == 0)
-		rc = make_filled(m, "adit.conf", adit_conf, w->dial, w->loopback ? "" : agent_plain);
+		rc = make_filled(m, "adit.conf", adit_conf, w->dial,
+			w->loopback ? "" : agent_plain);
 	return rc;
 }
 

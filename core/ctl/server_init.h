@@ -19,8 +19,8 @@ struct server_init {
 	bool allow_plain;       /* listen may be no loopback address */
 };
 
-/* Writes the files and says on out what to do next. On failure nothing is left behind and a negative
- * errno is returned with e set. */
+/* Writes the files and says on out what to do next. On failure nothing is left behind and a
+ * negative errno is returned with e set. */
 int server_init(const struct server_init *in, FILE *out, struct err *e);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* aditd: what the command line asks for, and the life of the server from start to drain. Main thread;
- * its worker only coordinates, so reading a configuration on it holds up no traffic. */
+/* aditd: what the command line asks for, and the life of the server from start to drain. Main
+ * thread; its worker only coordinates, so reading a configuration on it holds up no traffic. */
 
 #include <config.h>
 

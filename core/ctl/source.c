@@ -64,8 +64,8 @@ source_check_mode(const char *path, const char *what, struct err *e)
 	}
 	if (st.st_mode & 022) {
 		err_set(e,
-			"%s: has mode %04o, but a configuration %s must not be writable by group or "
-			"others; run: chmod go-w '%s'",
+			"%s: has mode %04o, but a configuration %s must not be writable by group "
+			"or others; run: chmod go-w '%s'",
 			path, (unsigned)st.st_mode & 07777, what, path);
 		return -EPERM;
 	}

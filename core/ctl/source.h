@@ -23,7 +23,8 @@ struct source {
 int source_open(const char *file, struct source **s_r, struct err *e);
 
 /* The same of a text in memory; file is for messages. Touches no file. */
-int source_parse(const char *file, const char *text, size_t len, struct source **s_r, struct err *e);
+int source_parse(const char *file, const char *text, size_t len, struct source **s_r,
+	struct err *e);
 
 void source_free(struct source *s); /* NULL is harmless */
 

@@ -235,7 +235,8 @@ tunnels_one(bool udp, const char *target, const char *port, const char *name,
 	uint16_t target_port;
 
 	if (target_parse(target, host, &target_port) < 0)
-		return err_set(e, "expected " TARGET_FORM " as the target, found \"%.80s\"", target);
+		return err_set(e, "expected " TARGET_FORM " as the target, found \"%.80s\"",
+			target);
 	if (port != NULL && port_parse(port, &en.port) < 0)
 		return err_set(e, "--port: expected 1 to 65535, found \"%.80s\"", port);
 	if (name != NULL && !name_valid(name))

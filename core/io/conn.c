@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* A link's connection. Owner worker only. Reading happens as bytes come, one bounded read for each
- * event; writing happens at the end of a turn and when the socket has room again. Nothing here frees
- * the conn; conn_fail() is the one way in which it ends by itself. */
+ * event; writing happens at the end of a turn and when the socket has room again. Nothing here
+ * frees the conn; conn_fail() is the one way in which it ends by itself. */
 
 #include <config.h>
 
@@ -28,7 +28,8 @@ conn_fail(struct conn *c, int err, const char *text)
 	ops->closed(c, err, text);
 }
 
-/* The layer's state is freed by whoever leaves it last: it may be its own call that ends the conn. */
+/* The layer's state is freed by whoever leaves it last: it may be its own call that ends the
+ * conn. */
 static void
 layer_leave(struct conn *c)
 {
@@ -47,10 +48,10 @@ drop_output(struct conn *c)
 	c->aside = NULL;
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------- */
+/* ---- Out ------------------------------------------------------------------------------------- */
 
-/* The peer is gone, but its last words (GOAWAY) may be here unread: reading finds them, and then the
- * end. Always returns -1. */
+/* The peer is gone, but its last words (GOAWAY) may be here unread: reading finds them, and then
+ * the end. Always returns -1. */
 static int
 write_failed(struct conn *c, int err)
 {
@@ -256,7 +257,7 @@ conn_kick(struct conn *c)
 		worker_at_end(c->sock.w, &c->flush);
 }
 
-/* ---- In ------------------------------------------------------------------------------------------ */
+/* ---- In -------------------------------------------------------------------------------------- */
 
 /* What a read or a take has brought. True: bytes. */
 static bool
@@ -328,7 +329,7 @@ on_readable(struct sock *s)
 		input_bare(c);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static const struct sock_ops link_ops = {
 	.readable = on_readable,
@@ -393,7 +394,7 @@ conn_close(struct conn *c)
 	bufq_fini(&c->below);
 }
 
-/* ---- For layers ---------------------------------------------------------------------------------- */
+/* ---- For layers ------------------------------------------------------------------------------ */
 
 int
 conn_layer_up(struct adit_layer *l, const void *data, size_t n)

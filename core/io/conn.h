@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* A link's connection: a socket with at most one layer of a transport on it. Bytes in: as they come,
- * through the layer, to input(). Bytes out: when the link has room, output() is asked to fill a
- * pooled chunk, once at the end of each turn; without a layer that chunk is what is written, with
+/* A link's connection: a socket with at most one layer of a transport on it. Bytes in: as they
+ * come, through the layer, to input(). Bytes out: when the link has room, output() is asked to fill
+ * a pooled chunk, once at the end of each turn; without a layer that chunk is what is written, with
  * no other copy, and what the kernel does not take of it waits in it. Without a layer payload may
  * also pass aside, through pipes, without being copied at all: out behind what output() gave, in
  * before it is read.
@@ -26,16 +26,18 @@ struct conn_ops {
 	void (*ready)(struct conn *c);
 	/* Bytes of the session, in order. 0, or -1: the session has ended, stop. */
 	int (*input)(struct conn *c, const uint8_t *p, size_t n);
-	/* Fills p with up to cap bytes to send; 0 when there is nothing. *aside_r, NULL before: a pipe
-	 * whose bytes follow right behind them; the conn's from then on. Without a layer only. */
+	/* Fills p with up to cap bytes to send; 0 when there is nothing. *aside_r, NULL before: a
+	 * pipe whose bytes follow right behind them; the conn's from then on. Without a layer
+	 * only. */
 	size_t (*output)(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r);
 	/* Takes what it can of the bytes that come next from the link itself, before they are read.
-	 * Bytes (>0), 0 at the peer's FIN, -EAGAIN when there are none now, another negative errno, or
-	 * -EOPNOTSUPP: they are to be read and given to input(). May be NULL. */
+	 * Bytes (>0), 0 at the peer's FIN, -EAGAIN when there are none now, another negative errno,
+	 * or -EOPNOTSUPP: they are to be read and given to input(). May be NULL. */
 	ssize_t (*take)(struct conn *c);
 	size_t (*read_max)(struct conn *c); /* with take(): not more is to be read at once */
-	/* The connection is gone: err 0 the peer's FIN (or the end of conn_finish()), else a negative
-	 * errno; text for a layer's own reason, or NULL. Comes once, not after conn_close(). */
+	/* The connection is gone: err 0 the peer's FIN (or the end of conn_finish()), else a
+	 * negative errno; text for a layer's own reason, or NULL. Comes once, not after
+	 * conn_close(). */
 	void (*closed)(struct conn *c, int err, const char *text);
 };
 
@@ -60,7 +62,7 @@ struct conn {
 	bool farewell, shut; /* the layer has said its end; our FIN is out */
 	bool flushing, kicked;               /* kicked: asked for while flushing */
 	int write_err; /* the socket takes nothing more; what it still has to say is read first */
-	unsigned in_layer;                   /* calls into the layer under way: its state must live */
+	unsigned in_layer; /* calls into the layer under way: its state must live */
 	uint64_t rx_bytes, tx_bytes; /* of the socket */
 };
 

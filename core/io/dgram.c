@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* UDP sockets on a worker's loop. Owner worker only. Batches are read into a buffer of the worker that
- * is made with its first UDP socket; only what datagrams have touched of it is resident. A turn takes
- * a bounded number, so that a flood does not keep the loop from other work. */
+/* UDP sockets on a worker's loop. Owner worker only. Batches are read into a buffer of the worker
+ * that is made with its first UDP socket; only what datagrams have touched of it is resident. A
+ * turn takes a bounded number, so that a flood does not keep the loop from other work. */
 
 #define _GNU_SOURCE 1
 
@@ -34,7 +34,7 @@ struct batch {
 	union control control[BATCH];
 };
 
-/* ---- In ---------------------------------------------------------------------------------------- */
+/* ---- In -------------------------------------------------------------------------------------- */
 
 static void
 batch_init(struct batch *b, struct worker *w, bool bound)
@@ -130,7 +130,7 @@ on_event(struct ev_loop *loop, ev_io *io, int revents)
 		;
 }
 
-/* ---- Out --------------------------------------------------------------------------------------- */
+/* ---- Out ------------------------------------------------------------------------------------- */
 
 /* Says from which address an answer leaves. */
 static void
@@ -177,7 +177,7 @@ dgram_send(struct dgram *d, const struct dgram_path *path, const void *p, size_t
 	return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
 }
 
-/* ---- Life -------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 void
 dgram_init(struct dgram *d, struct worker *w, const struct dgram_ops *ops)

@@ -2,11 +2,11 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* A UDP socket on a worker's loop: bound, for the clients of a tunnel, or connected to a target. It
- * reads in batches while somebody wants what comes; sending never waits: what the kernel does not take
- * is lost, as UDP may be.
+ * reads in batches while somebody wants what comes; sending never waits: what the kernel does not
+ * take is lost, as UDP may be.
  *
- * A bound socket remembers for each datagram which of our addresses it was sent to, so that an answer
- * can leave from there, also when the socket is bound to all addresses. */
+ * A bound socket remembers for each datagram which of our addresses it was sent to, so that an
+ * answer can leave from there, also when the socket is bound to all addresses. */
 
 #ifndef ADIT_IO_DGRAM_H
 #define ADIT_IO_DGRAM_H
@@ -27,7 +27,8 @@ struct dgram_path {
 
 struct dgram_ops {
 	/* n may be 0. Inside, the dgram may be closed. path: of a bound socket, else NULL. */
-	void (*received)(struct dgram *d, const struct dgram_path *path, const uint8_t *p, size_t n);
+	void (*received)(struct dgram *d, const struct dgram_path *path, const uint8_t *p,
+		size_t n);
 	/* Of a connected socket: a negative errno, -ECONNREFUSED when nobody listens there. */
 	void (*failed)(struct dgram *d, int err);
 	const char *what; /* for the report of slow turns */
@@ -55,8 +56,8 @@ int dgram_connect(struct dgram *d, const struct addr *to);
 int dgram_release(struct dgram *d);
 void dgram_close(struct dgram *d); /* harmless twice */
 
-/* path: of a bound socket. 0, -EAGAIN when the kernel has no room, or another negative errno, which may
- * also be of a datagram that was sent before. */
+/* path: of a bound socket. 0, -EAGAIN when the kernel has no room, or another negative errno, which
+ * may also be of a datagram that was sent before. */
 int dgram_send(struct dgram *d, const struct dgram_path *path, const void *p, size_t n);
 
 #endif

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Listening sockets, and the count of descriptors for connections. A listener is its worker's; the
- * count is anybody's. What must hold: whatever goes wrong with accepting, the loop does not spin: it
- * pauses, and clients wait in the kernel's backlog. */
+ * count is anybody's. What must hold: whatever goes wrong with accepting, the loop does not spin:
+ * it pauses, and clients wait in the kernel's backlog. */
 
 #define _GNU_SOURCE 1
 
@@ -101,7 +101,8 @@ listen_socket(const struct addr *a, int backlog)
 	fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) == 0 && set_flag(fd, IPPROTO_TCP, TCP_NODELAY) == 0 &&
+	if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) == 0 &&
+		set_flag(fd, IPPROTO_TCP, TCP_NODELAY) == 0 &&
 		(a->sa.sa_family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0) &&
 		bind(fd, &a->sa, a->len) == 0 && listen(fd, backlog) == 0)
 		return fd;
@@ -137,7 +138,8 @@ reserve_reached(struct listener *l)
 	if (l->reserve == 0 || fdcount_limit() - fdcount_used() >= l->reserve)
 		return false;
 	log_limited(&reserve_limit, LOG_WARN,
-		"listener %s: accepting pauses: only the reserve of %" PRId64 " descriptors is left",
+		"listener %s: accepting pauses: only the reserve of %" PRId64 " descriptors is "
+		"left",
 		addr_text(&l->addr, text, sizeof(text)), l->reserve);
 	return true;
 }

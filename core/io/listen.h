@@ -21,8 +21,9 @@ int64_t fdcount_limit(void);
 
 struct listener;
 
-/* fd is non-blocking and close-on-exec and now the callee's, which has it counted (sock_init() does, or
- * fdcount_add()); from is the peer's address. The listener may be closed in it, not freed. */
+/* fd is non-blocking and close-on-exec and now the callee's, which has it counted (sock_init()
+ * does, or fdcount_add()); from is the peer's address. The listener may be closed in it, not
+ * freed. */
 typedef void listener_fn(struct listener *l, int fd, const struct addr *from);
 
 struct listener {
@@ -45,8 +46,8 @@ int listen_socket(const struct addr *a, int backlog);
 
 /* Takes fd over and accepts on w, on whose thread it is called. */
 void listener_open(struct listener *l, struct worker *w, int fd, int64_t reserve, listener_fn *fn);
-/* Stops accepting and gives the descriptor back, which is not counted any more: clients wait in it until
- * another listener is opened on it, on any worker. */
+/* Stops accepting and gives the descriptor back, which is not counted any more: clients wait in it
+ * until another listener is opened on it, on any worker. */
 int listener_release(struct listener *l);
 void listener_close(struct listener *l); /* harmless twice, and on a zeroed one */
 

@@ -6,9 +6,9 @@
  * as a message on the worker that submitted it, exactly once, even when the job was cancelled.
  *
  * When that worker has stopped meanwhile, done() still comes exactly once, with late set:
- * from its mailbox, or on the helper thread when the mailbox is closed already. So with job->late set
- * done() touches nothing but the job and what the job owns. The worker's memory is kept until then
- * (worker_ref()). */
+ * from its mailbox, or on the helper thread when the mailbox is closed already. So with job->late
+ * set done() touches nothing but the job and what the job owns. The worker's memory is kept until
+ * then (worker_ref()). */
 
 #ifndef ADIT_IO_OFFLOAD_H
 #define ADIT_IO_OFFLOAD_H
@@ -46,8 +46,8 @@ struct offload *offload_new(const char *name, unsigned threads, unsigned max_que
  * may submit any more. NULL is harmless. Not from a helper. */
 void offload_free(struct offload *o);
 
-/* Any worker, on its thread; fills in job->w and job->msg, the rest is the caller's. 0, or -EBUSY when
- * a bound is reached or no thread can be had (then done() will not come). */
+/* Any worker, on its thread; fills in job->w and job->msg, the rest is the caller's. 0, or -EBUSY
+ * when a bound is reached or no thread can be had (then done() will not come). */
 int offload_submit(struct offload *o, struct worker *w, struct job *job);
 
 #endif

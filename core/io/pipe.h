@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* A kernel pipe through which bytes move from one socket to another without being copied (splice(2)).
- * Each worker has a pool of empty ones, which are closed when they have not been needed for a second
- * or two; one that holds bytes belongs to the stream or the link whose bytes they are. Pipes are an
- * economy, never a need: pipe_get() may have none, and then bytes are copied. Owner worker only. */
+/* A kernel pipe through which bytes move from one socket to another without being copied
+ * (splice(2)). Each worker has a pool of empty ones, which are closed when they have not been
+ * needed for a second or two; one that holds bytes belongs to the stream or the link whose bytes
+ * they are. Pipes are an economy, never a need: pipe_get() may have none, and then bytes are
+ * copied. Owner worker only. */
 
 #ifndef ADIT_IO_PIPE_H
 #define ADIT_IO_PIPE_H
@@ -30,8 +31,8 @@ void pipe_pool_fini(struct worker *w);
  * is full), or another negative errno. */
 ssize_t pipe_fill(struct pipe *p, struct sock *s, size_t n);
 
-/* Moves up to all of p's bytes into s, which holds at least one. more: others follow at once. Bytes,
- * -EAGAIN when s is full, or another negative errno. */
+/* Moves up to all of p's bytes into s, which holds at least one. more: others follow at once.
+ * Bytes, -EAGAIN when s is full, or another negative errno. */
 ssize_t pipe_drain(struct pipe *p, struct sock *s, bool more);
 
 #endif

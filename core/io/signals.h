@@ -16,11 +16,12 @@ struct signal_watch {
 	void *ctx;
 };
 
-/* fn comes on w, once for each turn in which the signal came at least once. One watch for a signal in
- * a process. */
+/* fn comes on w, once for each turn in which the signal came at least once. One watch for a signal
+ * in a process. */
 void signal_watch(struct signal_watch *s, struct worker *w, int signo,
 	void (*fn)(void *ctx, int signo), void *ctx);
-/* Harmless when it was never started (all zero) and twice. The signal has its default action again. */
+/* Harmless when it was never started (all zero) and twice. The signal has its default action
+ * again. */
 void signal_unwatch(struct signal_watch *s);
 
 #endif

@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Starting of worker and helper threads. Any thread. What must hold: a signal meant for the process
- * is never handled on such a thread, since all of them are blocked before it runs its first line. */
+ * is never handled on such a thread, since all of them are blocked before it runs its first
+ * line. */
 
 #define _GNU_SOURCE 1
 

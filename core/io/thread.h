@@ -8,8 +8,8 @@
 
 #include <pthread.h>
 
-/* The name is cut to what the kernel takes (15 bytes). Only signals of the thread's own faults reach
- * it. Returns 0 or a negative errno. */
+/* The name is cut to what the kernel takes (15 bytes). Only signals of the thread's own faults
+ * reach it. Returns 0 or a negative errno. */
 int thread_start(pthread_t *thread_r, const char *name, void *(*run)(void *arg), void *arg);
 
 #endif

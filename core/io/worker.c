@@ -68,7 +68,8 @@ report_slow(const struct worker *w, uint64_t us)
 
 	if (w->index != WORKER_MAIN)
 		snprintf(name, sizeof(name), "worker %" PRIu32, w->index);
-	log_limited(&slow_limit, LOG_WARN, "%s: a turn took %" PRIu64 " ms; longest: %s, %" PRId64 " ms",
+	log_limited(&slow_limit, LOG_WARN,
+		"%s: a turn took %" PRIu64 " ms; longest: %s, %" PRId64 " ms",
 		name, us / 1000, w->slowest, w->slowest_ns / 1000000);
 }
 

@@ -5,8 +5,9 @@
  * Every mutable object has one owner worker for life; WORKER_OWNS() asserts it, in release builds
  * too. The main thread has a worker as well, for signals and coordination.
  *
- * A turn of the loop: events are handled; then the turn-end callbacks run (a session writes its link
- * once for everything that the turn produced; objects that ended are freed); then it sleeps. */
+ * A turn of the loop: events are handled; then the turn-end callbacks run (a session writes its
+ * link once for everything that the turn produced; objects that ended are freed); then it
+ * sleeps. */
 
 #ifndef ADIT_IO_WORKER_H
 #define ADIT_IO_WORKER_H
@@ -82,8 +83,8 @@ struct worker {
  * system has no epoll or no descriptor left. */
 struct worker *worker_new_main(void);
 
-/* Starts a thread with signals blocked. init (may be NULL) runs on it before its loop, fini (too) after
- * it, but not when init failed. Comes back when init has; returns 0 or a negative errno.
+/* Starts a thread with signals blocked. init (may be NULL) runs on it before its loop, fini (too)
+ * after it, but not when init failed. Comes back when init has; returns 0 or a negative errno.
  *
  * How a worker ends: last turn, fini, then what is left in its mailbox is delivered late. So fini
  * cancels what is under way, and late answers only release. */

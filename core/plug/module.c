@@ -239,7 +239,8 @@ split_path(const char *path, char **dir_r, char **name_r, struct err *e)
 	char *cwd = NULL;
 
 	if (n <= 3 || strcmp(base + n - 3, ".so") != 0)
-		return err_set(e, "%s: expected a plugin's file, like " ADIT_PLUGINDIR "/auth-token.so",
+		return err_set(e,
+			"%s: expected a plugin's file, like " ADIT_PLUGINDIR "/auth-token.so",
 			path);
 	if (path[0] != '/') {
 		cwd = getcwd(NULL, 0);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The agent as a whole: its sessions, each with a link of its own that comes back when it is lost, on
- * one worker or several. It reports to the program on the main worker through events; everything here
- * is for the main thread.
+/* The agent as a whole: its sessions, each with a link of its own that comes back when it is lost,
+ * on one worker or several. It reports to the program on the main worker through events; everything
+ * here is for the main thread.
  *
- * Several sessions are one agent: it is connected while one of them is. The first that logs in speaks
- * for all; what becomes of the others only makes the AGENT_SESSION_… events. */
+ * Several sessions are one agent: it is connected while one of them is. The first that logs in
+ * speaks for all; what becomes of the others only makes the AGENT_SESSION_… events. */
 
 #ifndef ADIT_TUNNEL_AGENT_H
 #define ADIT_TUNNEL_AGENT_H
@@ -25,9 +25,9 @@ enum agent_event_kind {
 	AGENT_TUNNEL_GONE,  /* withdrawn by the server: tunnel, code, text */
 	AGENT_LOST,         /* code, text; retry_ms until the next attempt */
 	AGENT_SESSION_UP,   /* a further one, and its tunnels are answered: session */
-	AGENT_SESSION_LOST, /* session, code, text; attempt; retry_ms, below 0: it does not come back */
-	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to, or, if fatal, when our
-			     * own configuration forbids the link */
+	AGENT_SESSION_LOST, /* session, code, text; attempt; retry_ms, below 0: for good */
+	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to, or, if fatal, when
+			     * our own configuration forbids the link */
 };
 
 struct agent_event {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* One session at the agent: its login, its tunnels, its streams. Runs on its link's worker. Tunnel i
- * of the configuration has the id i + 1 on the wire. */
+/* One session at the agent: its login, its tunnels, its streams. Runs on its link's worker. Tunnel
+ * i of the configuration has the id i + 1 on the wire. */
 
 #include <config.h>
 
@@ -44,10 +44,10 @@ tunnel_of(const struct agent_session *as, uint32_t id)
 	return id >= 1 && id <= conf->n_tunnels ? &conf->tunnels[id - 1] : NULL;
 }
 
-/* ---- Login --------------------------------------------------------------------------------------- */
+/* ---- Login ----------------------------------------------------------------------------------- */
 
-/* A server that was started anew has forgotten which port was whose; we say it, so that the port comes
- * back to us whoever is first. */
+/* A server that was started anew has forgotten which port was whose; we say it, so that the port
+ * comes back to us whoever is first. */
 static void
 add_had(struct msg_bind *b, uint16_t port, char *buf, size_t cap)
 {
@@ -136,7 +136,8 @@ on_hello(struct mux *m, const struct msg_hello *hello)
 
 	memcpy(as->nonce_server, hello->nonce, MSG_NONCE);
 	as->proof = proof_new(as->base.w, conf->auth, conf->name,
-		conf->transport->transport.encrypted != 0, m->nonce, as->nonce_server, on_proof, as);
+		conf->transport->transport.encrypted != 0, m->nonce, as->nonce_server, on_proof,
+		as);
 	proof_step(as->proof, "", 0);
 }
 
@@ -164,7 +165,7 @@ on_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
 	}
 }
 
-/* ---- Tunnels ------------------------------------------------------------------------------------- */
+/* ---- Tunnels --------------------------------------------------------------------------------- */
 
 /* "tcp://0.0.0.0:10022" means nothing to the agent's user: the server's name does. */
 static void
@@ -214,7 +215,8 @@ on_bind_ok(struct mux *m, const struct msg_bind_ok *ok)
 	struct agent_event ev = {.kind = AGENT_TUNNEL_UP, .tunnel = tunnel_of(as, ok->tunnel)};
 
 	if (tunnel_state(as, ok->tunnel) != TUNNEL_ASKED) {
-		session_fail(&as->base, CODE_PROTOCOL, "BIND_OK for a tunnel that was not asked for");
+		session_fail(&as->base, CODE_PROTOCOL,
+			"BIND_OK for a tunnel that was not asked for");
 		return;
 	}
 	as->tunnel[ok->tunnel - 1] = TUNNEL_UP;
@@ -266,7 +268,7 @@ on_unbind(struct mux *m, const struct msg_bind_fail *unbind)
 	leave_if_useless(as);
 }
 
-/* ---- Streams ------------------------------------------------------------------------------------- */
+/* ---- Streams --------------------------------------------------------------------------------- */
 
 static void
 on_open(struct mux *m, struct mux_stream *ms, const struct msg_open *open)
@@ -303,7 +305,7 @@ on_gone(struct mux *m, struct mux_stream *ms)
 	leave_if_useless(agent_session_of(m));
 }
 
-/* ---- End ----------------------------------------------------------------------------------------- */
+/* ---- End ------------------------------------------------------------------------------------- */
 
 static void
 on_goaway(struct mux *m, const struct msg_goaway *goaway)

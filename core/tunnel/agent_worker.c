@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* A worker of the agent: the links of some of its sessions, and the messages of the main thread. Owner:
- * the worker; only the post_… functions may be called by others. */
+/* A worker of the agent: the links of some of its sessions, and the messages of the main thread.
+ * Owner: the worker; only the post_… functions may be called by others. */
 
 #include <config.h>
 
@@ -59,7 +59,7 @@ agent_post_go(struct worker *w, unsigned member)
 	return post(w, on_go, member);
 }
 
-/* ---- Stop ---------------------------------------------------------------------------------------- */
+/* ---- Stop ------------------------------------------------------------------------------------ */
 
 static void
 on_farewell(struct turn_end *t)
@@ -105,7 +105,7 @@ agent_post_stop(struct worker *w)
 	return post(w, on_stop, 0);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static void
 worker_free(struct agent_worker *aw)

@@ -6,8 +6,8 @@
  * answers. What plugins see of it are the opaque structures of adit/auth.h; their accessors are in
  * plug/api.c, which is why the structures are defined here.
  *
- * A request belongs to the worker that began it and survives its session: cancelling only clears the
- * session's side, and a late verdict then frees the request. */
+ * A request belongs to the worker that began it and survives its session: cancelling only clears
+ * the session's side, and a late verdict then frees the request. */
 
 #ifndef ADIT_TUNNEL_AUTH_H
 #define ADIT_TUNNEL_AUTH_H
@@ -77,8 +77,8 @@ struct auth_input {
 /* Begins a login. conf: a reference is taken. release_conf hands references back from this worker
  * (see server_conf_unref()). fn may be called before it returns; *req_r is set before that. When no
  * plugin takes the method the answer is DENY. When the worker stops, its sessions must cancel. */
-void auth_begin(struct worker *w, struct server_conf *conf, const struct auth_input *in, auth_fn *fn,
-	void *owner, struct adit_auth_req **req_r);
+void auth_begin(struct worker *w, struct server_conf *conf, const struct auth_input *in,
+	auth_fn *fn, void *owner, struct adit_auth_req **req_r);
 /* The agent's answer to a challenge; after CONTINUE only. */
 void auth_answer(struct adit_auth_req *req, const void *data, size_t len);
 /* The session does not wait any longer; fn will not be called. */

@@ -57,7 +57,8 @@ route_of(const struct server_conf *conf, const char *route)
 }
 
 static void
-refuse(struct server_session *ss, uint32_t tunnel, const char *name, uint16_t code, const char *text)
+refuse(struct server_session *ss, uint32_t tunnel, const char *name, uint16_t code,
+	const char *text)
 {
 	static struct log_limit limit; /* an agent may ask as often as it likes */
 
@@ -102,7 +103,8 @@ open_front(struct server_session *ss, uint64_t claim, const struct adit_claim *c
 	return -ESHUTDOWN;
 }
 
-/* One candidate. 0: it is ours; -EADDRINUSE: try the next; other negative errno: it cannot be had. */
+/* One candidate. 0: it is ours; -EADDRINUSE: try the next; other negative errno: it cannot be
+ * had. */
 static int
 try_candidate(struct server_session *ss, uint32_t id, const struct adit_claim *c, uint64_t *claim_r)
 {
@@ -247,7 +249,7 @@ void
 server_on_bind(struct mux *m, const struct msg_bind *b)
 {
 	struct server_session *ss = server_session_of(m);
-	const struct server_conf *conf = ss->sw->conf->conf; /* the one in force, not the session's */
+	const struct server_conf *conf = ss->sw->conf->conf; /* in force, not the session's */
 	const struct module *route;
 	struct asked a;
 

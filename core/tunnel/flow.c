@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The table of flows. Its owner's thread only. What must hold: a flow is in the map, in one of the two
- * lists and in its source's list; a source lives as long as it has flows. */
+/* The table of flows. Its owner's thread only. What must hold: a flow is in the map, in one of the
+ * two lists and in its source's list; a source lives as long as it has flows. */
 
 #include <config.h>
 
@@ -37,7 +37,8 @@ flows_fini(struct flows *t)
 	idmap_fini(&t->sources);
 }
 
-/* Nobody outside knows the key of the hash, so nobody can look for two addresses with one number. */
+/* Nobody outside knows the key of the hash, so nobody can look for two addresses with one
+ * number. */
 static uint64_t
 key_of(const struct dgram_path *path)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The flows of one UDP tunnel at the server: who has sent something, and what becomes of the answers.
- * A flow is found by its client's address (and by which of our addresses it used), under a secret key.
+/* The flows of one UDP tunnel at the server: who has sent something, and what becomes of the
+ * answers. A flow is found by its client's address (and by which of our addresses it used), under a
+ * secret key.
  *
  * It lives until neither side has sent anything for a while: `brief` at first, `lasting` once the
  * client goes on sending after an answer, two seconds and more after it began (a question and its
@@ -50,9 +51,9 @@ void flows_fini(struct flows *t); /* must be empty */
 /* The flow of what came by path, or NULL. */
 struct flow *flows_find(const struct flows *t, const struct dgram_path *path);
 
-/* Who has to go before a new flow from path can begin, or NULL when there is room: the source's oldest
- * when the source has all it may, the oldest of all when full. *refused_r: there must be one, but all
- * are in use. */
+/* Who has to go before a new flow from path can begin, or NULL when there is room: the source's
+ * oldest when the source has all it may, the oldest of all when full. *refused_r: there must be
+ * one, but all are in use. */
 struct flow *flows_victim(const struct flows *t, const struct dgram_path *path, bool full,
 	struct mono now, bool *refused_r);
 

@@ -109,8 +109,8 @@ forgive(struct source *s, const struct limits *l, struct mono now)
 }
 
 static uint16_t
-judge(struct gate *g, struct source *s, const struct limits *l, struct mono now, const char **text_r,
-	int64_t *retry_ms_r)
+judge(struct gate *g, struct source *s, const struct limits *l, struct mono now,
+	const char **text_r, int64_t *retry_ms_r)
 {
 	forgive(s, l, now);
 	*retry_ms_r = 1000;

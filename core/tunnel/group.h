@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Which session gets the next client: a group is the sessions that have one claim bound, and picks the
- * one with the fewest clients. Pure; whoever has the group holds what protects it (the registry). Only
- * the count of clients that have ended is written by others: by each session's worker. */
+/* Which session gets the next client: a group is the sessions that have one claim bound, and picks
+ * the one with the fewest clients. Pure; whoever has the group holds what protects it (the
+ * registry). Only the count of clients that have ended is written by others: by each session's
+ * worker. */
 
 #ifndef ADIT_TUNNEL_GROUP_H
 #define ADIT_TUNNEL_GROUP_H
@@ -39,9 +40,10 @@ bool group_remove(struct group *g, const struct group_session *s);
 bool group_is_at(const struct group *g, uint32_t worker); /* one of its sessions is */
 bool group_has(const struct group *g, const struct group_session *s);
 
-/* The session with the fewest clients, among equals each in its turn; but one of worker here, so that
- * the client need not move, unless it has over an eighth more than the least. A client that must stay
- * gets the least of worker here in any case. NULL: none takes clients. The client counts as given. */
+/* The session with the fewest clients, among equals each in its turn; but one of worker here, so
+ * that the client need not move, unless it has over an eighth more than the least. A client that
+ * must stay gets the least of worker here in any case. NULL: none takes clients. The client counts
+ * as given. */
 const struct group_member *group_pick(struct group *g, uint32_t here, bool stay);
 
 #endif

@@ -19,9 +19,9 @@
 enum {
 	PENDING_MAX = 32,     /* requests without an answer */
 	HEAD_MAX = 64 * 1024, /* bytes of a head, of a chunk's line, of trailers */
-	LINE_KEPT = 160,      /* of each line: method, space and the part of the target that is shown */
+	LINE_KEPT = 160,      /* of each line: method, space and what is shown of the target */
 	TAIL_KEPT = 9,        /* the end of a long request line: " HTTP/1.1" */
-	TARGET_KEPT = 128,    /* enough to fill http_exchange.path, so that log_safe() marks the cut */
+	TARGET_KEPT = 128,    /* fills http_exchange.path, so that log_safe() marks the cut */
 };
 
 enum half_state { FIRST_LINE, FIELDS, BODY, CHUNK_LINE, CHUNK, CHUNK_END, TRAILERS, IGNORED };

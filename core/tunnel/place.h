@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* On which worker a new link is placed. Pure. A session never moves, so its place should be where most
- * is left of a processor: what counts is the share of its time that a worker was busy lately. A
- * session that is quiet now may not stay so, and one that has just come has not been measured; so
+/* On which worker a new link is placed. Pure. A session never moves, so its place should be where
+ * most is left of a processor: what counts is the share of its time that a worker was busy lately.
+ * A session that is quiet now may not stay so, and one that has just come has not been measured; so
  * sessions count a little too, and those that came since the last measurement more. */
 
 #ifndef ADIT_TUNNEL_PLACE_H

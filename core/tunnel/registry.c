@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The registry. Any thread; everything below struct registry is protected by its lock, which is held
- * for look-ups only, never across a system call. */
+/* The registry. Any thread; everything below struct registry is protected by its lock, which is
+ * held for look-ups only, never across a system call. */
 
 #include <config.h>
 
@@ -146,7 +146,7 @@ registry_free(struct registry *r)
 	free(r);
 }
 
-/* ---- Logins -------------------------------------------------------------------------------------- */
+/* ---- Logins ---------------------------------------------------------------------------------- */
 
 static struct account *
 account_get(struct registry *r, const char *name)
@@ -323,7 +323,7 @@ registry_sessions(struct registry *r)
 	return n;
 }
 
-/* ---- Claims -------------------------------------------------------------------------------------- */
+/* ---- Claims ---------------------------------------------------------------------------------- */
 
 static struct claim *
 claim_of_tunnel(struct agent_entry *a, const char *tunnel)
@@ -355,8 +355,8 @@ registry_port(struct registry *r, uint64_t session, const char *tunnel, bool dat
 	return port;
 }
 
-/* What the sessions that have keep had before for the same tunnel and do not want any more; its front
- * is closed when it expires. */
+/* What the sessions that have keep had before for the same tunnel and do not want any more; its
+ * front is closed when it expires. */
 static void
 give_up_others(struct claim *keep)
 {
@@ -398,8 +398,8 @@ same_account(const struct agent_entry *a, const struct agent_entry *b)
 	return a->account_len == b->account_len && memcmp(a->key, b->key, a->account_len) == 0;
 }
 
-/* Room for one more claim of a's account, if need be in place of the one that waits longest; its front
- * is closed when it expires, at the next sweep. */
+/* Room for one more claim of a's account, if need be in place of the one that waits longest; its
+ * front is closed when it expires, at the next sweep. */
 static bool
 make_room(struct registry *r, const struct agent_entry *a, size_t max)
 {
@@ -436,7 +436,8 @@ may_have(const struct claim *c, const struct session_entry *s, const struct clai
 	bool same_tunnel = c->agent == s->agent && strcmp(c->tunnel, ask->tunnel) == 0;
 
 	if (c->group.n > 0)
-		return same_tunnel && c->front != REGISTRY_NO_WORKER && !group_has(&c->group, &s->load);
+		return same_tunnel && c->front != REGISTRY_NO_WORKER &&
+			!group_has(&c->group, &s->load);
 	return same_tunnel || (ask->asked && same_account(c->agent, s->agent));
 }
 

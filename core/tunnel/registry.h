@@ -5,11 +5,12 @@
  * Locked; touched when agents come and go and once for each public connection. Knows no sockets:
  * it hands out numbers (session, claim, worker) and its callers act.
  *
- * An identity is account + agent name. It has the sessions of one running agent, its instance, which
- * are told apart by their member numbers. The newest login wins: it pushes out the older session of
- * its number, and all sessions of another instance. A claim (one public address for one tunnel of one
- * identity) is had by those of its sessions that asked for it, and stays reserved while there is none.
- * Session ids are random and never come again, so what a dead session still says finds nothing to harm.
+ * An identity is account + agent name. It has the sessions of one running agent, its instance,
+ * which are told apart by their member numbers. The newest login wins: it pushes out the older
+ * session of its number, and all sessions of another instance. A claim (one public address for one
+ * tunnel of one identity) is had by those of its sessions that asked for it, and stays reserved
+ * while there is none. Session ids are random and never come again, so what a dead session still
+ * says finds nothing to harm.
  *
  * Any thread. */
 
@@ -44,8 +45,8 @@ struct login_ask {
 	uint64_t instance; /* of the agent; 0: unlike any other */
 	uint8_t member;    /* 1 to REGISTRY_MEMBERS_MAX */
 	uint32_t worker;
-	/* How many of the clients that registry_route() gave to the session have ended: counted by its
-	 * worker, and there until registry_logout(). */
+	/* How many of the clients that registry_route() gave to the session have ended: counted by
+	 * its worker, and there until registry_logout(). */
 	const _Atomic uint64_t *ended;
 };
 
@@ -56,8 +57,9 @@ struct login_got {
 };
 
 /* Makes a session. Returns 0, or a code of wire/code.h with its reason in text. */
-uint16_t registry_login(struct registry *r, const struct login_ask *ask, const struct limits *limits,
-	struct mono now, struct login_got *got_r, char *text, size_t cap);
+uint16_t registry_login(struct registry *r, const struct login_ask *ask,
+	const struct limits *limits, struct mono now, struct login_got *got_r, char *text,
+	size_t cap);
 
 /* The session has ended; claims that only it had stay reserved for reserve_ms. Harmless twice. */
 void registry_logout(struct registry *r, uint64_t session, struct mono now, int64_t reserve_ms);
@@ -69,8 +71,8 @@ void registry_leave(struct registry *r, uint64_t session);
 uint16_t registry_port(struct registry *r, uint64_t session, const char *tunnel, bool datagram);
 
 enum claim_result {
-	CLAIM_NEW,   /* it is the session's now; the caller opens a front and says registry_fronted() */
-	CLAIM_MOVED, /* it was this tunnel's before, or is another member's too; its front goes on */
+	CLAIM_NEW,   /* it is the session's now; the caller opens a front: registry_fronted() */
+	CLAIM_MOVED, /* it was this tunnel's, or is another member's too; its front goes on */
 	CLAIM_TAKEN, /* somebody else's, or another tunnel's of the same agent, or its front is
 		      * being opened for another member */
 	CLAIM_LOST,  /* the session is not logged in any more */
@@ -82,7 +84,7 @@ struct claim_ask {
 	uint32_t tunnel_id;
 	const char *address; /* unique text: "127.0.0.1:10022", "udp/127.0.0.1:10053" */
 	uint16_t port;
-	bool asked; /* by the agent itself: what waits for another of its account's agents will do */
+	bool asked; /* by the agent: what waits for another of its account's agents will do */
 	bool datagram;
 	size_t max; /* claims of the account: above, the one that waits longest is given up */
 };
@@ -94,8 +96,8 @@ struct claim_got {
 	uint32_t far_front;
 };
 
-/* Asks for a public address. Another address that the same tunnel had is given up, with CLAIM_NEW not
- * before registry_fronted(). */
+/* Asks for a public address. Another address that the same tunnel had is given up, with CLAIM_NEW
+ * not before registry_fronted(). */
 enum claim_result registry_claim(struct registry *r, uint64_t session, const struct claim_ask *ask,
 	struct claim_got *got_r);
 /* Its front is open on worker, now or since it moved there. False: the claim has been given up
@@ -105,8 +107,8 @@ bool registry_fronted(struct registry *r, uint64_t claim, uint32_t worker);
 /* The worker where its front should be: here, if a session that has it is there, or none has. */
 uint32_t registry_place(struct registry *r, uint64_t claim, uint32_t here);
 
-/* Gives a claim up at once. *worker_r: whose front is to be closed, or REGISTRY_NO_WORKER, also when
- * other members have it still. */
+/* Gives a claim up at once. *worker_r: whose front is to be closed, or REGISTRY_NO_WORKER, also
+ * when other members have it still. */
 void registry_unclaim(struct registry *r, uint64_t session, uint64_t claim, uint32_t *worker_r);
 
 /* Where a client of this claim's front, which is on worker here, goes: see group_pick(). False: the

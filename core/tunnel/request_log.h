@@ -14,7 +14,7 @@
 #define REQUEST_LOG_MS 1000
 
 struct request_log {
-	struct timer timer; /* runs while a second is under way, which begins with its first request */
+	struct timer timer; /* while a second is under way, which begins with a request */
 	bool running;
 	int64_t most;       /* lines in a second; 0: none at all */
 	int64_t lines;      /* in this one */

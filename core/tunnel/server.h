@@ -16,8 +16,8 @@ struct server;
 /* Starts workers, opens the listeners of all transports and accepts agents. Takes over the caller's
  * reference to conf in every case. drained comes on the main worker when a drain has come to its
  * end. Returns 0 or a negative errno with e set; then nothing is left running. */
-int server_start(struct worker *main, struct server_conf *conf, void (*drained)(void *ctx), void *ctx,
-	struct server **server_r, struct err *e);
+int server_start(struct worker *main, struct server_conf *conf, void (*drained)(void *ctx),
+	void *ctx, struct server **server_r, struct err *e);
 
 /* Puts a new configuration in force (takes over the reference): limits, plugins' instances and
  * listeners for agents; established sessions and streams are not touched. On failure (a listener

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* One agent at the server: its login, its clients, its end. Owner worker only; the login may be decided
- * on another thread, whose answer comes back here. */
+/* One agent at the server: its login, its clients, its end. Owner worker only; the login may be
+ * decided on another thread, whose answer comes back here. */
 
 #include <config.h>
 
@@ -33,7 +33,7 @@ server_session_name(const struct server_session *ss)
 	return buf;
 }
 
-/* ---- Login --------------------------------------------------------------------------------------- */
+/* ---- Login ----------------------------------------------------------------------------------- */
 
 static void
 leave_gate(struct server_session *ss)
@@ -51,7 +51,8 @@ fail_at_gate(struct server_session *ss)
 	int64_t ms = gate_fail(ss->sw->srv->gate, ss->source, l, ss->base.w->now);
 
 	if (ms >= l->penalty_from && l->fail_penalty > 0)
-		log_limited(&limit, LOG_WARN, "address %s is refused for %" PRId64 " s: failed logins",
+		log_limited(&limit, LOG_WARN,
+			"address %s is refused for %" PRId64 " s: failed logins",
 			ss->from_host, ms / 1000);
 }
 
@@ -88,7 +89,8 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 
 	code = registry_login(srv->registry, &ask, l, ss->base.w->now, &got, text, sizeof(text));
 	if (code != CODE_NONE) {
-		log_warn("link from %s account=%s refused: %s", ss->from_text, req->id.account, text);
+		log_warn("link from %s account=%s refused: %s", ss->from_text, req->id.account,
+			text);
 		mux_send_auth_fail(&ss->base.mux, code, 5000, text);
 		return;
 	}
@@ -182,7 +184,7 @@ on_answer(struct mux *m, struct text data)
 		auth_answer(ss->req, data.p, data.n);
 }
 
-/* ---- Clients ------------------------------------------------------------------------------------- */
+/* ---- Clients --------------------------------------------------------------------------------- */
 
 static void
 on_stream_free(struct stream *st)
@@ -223,7 +225,8 @@ server_session_client(struct server_session *ss, int fd, const struct addr *from
 	struct stream *st;
 
 	if (full != NULL)
-		log_limited(&limit, LOG_WARN, "%s refuses a client: %s", server_session_name(ss), full);
+		log_limited(&limit, LOG_WARN, "%s refuses a client: %s", server_session_name(ss),
+			full);
 	if (full != NULL || ss->base.ended || idmap_get(&ss->tunnels, tunnel) == NULL) {
 		sock_abort_fd(fd);
 		server_session_less(ss);
@@ -287,7 +290,7 @@ on_gone(struct mux *m, struct mux_stream *ms)
 		server_drain_check(sw);
 }
 
-/* ---- End ----------------------------------------------------------------------------------------- */
+/* ---- End ------------------------------------------------------------------------------------- */
 
 /* "limit: text"; before the text that a code has anyway its name says nothing more. */
 static void
@@ -332,8 +335,8 @@ flows_text(const struct server_session *ss, char *buf, size_t cap)
 	at = (size_t)snprintf(buf, cap, ", %s", units_count(ss->flows, "flow", n, sizeof(n)));
 	if (dropped > 0)
 		snprintf(buf + at, cap - at,
-			", %" PRIu64 " datagrams dropped (%" PRIu64 " over the queue's bounds, %" PRIu64
-			" too old)",
+			", %" PRIu64 " datagrams dropped (%" PRIu64 " over the queue's bounds, "
+			"%" PRIu64 " too old)",
 			dropped, d->full, d->late);
 	return buf;
 }
@@ -424,8 +427,8 @@ static const struct session_ops server_session_ops = {
 	.free = on_free,
 };
 
-/* The listener may have accepted under another configuration than the worker has: the same transport
- * of this one. */
+/* The listener may have accepted under another configuration than the worker has: the same
+ * transport of this one. */
 static const struct module *
 transport_of(const struct server_conf *conf, const struct module *like)
 {

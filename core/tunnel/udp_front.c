@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The public front of a UDP tunnel: one socket for each claimed address, on the worker of the session
- * that has the claim, because datagrams cannot be handed from worker to worker like connections. Of an
- * agent with several sessions it leads to those of its worker. When the agent comes back on another,
- * the socket moves there with what waits in it.
+/* The public front of a UDP tunnel: one socket for each claimed address, on the worker of the
+ * session that has the claim, because datagrams cannot be handed from worker to worker like
+ * connections. Of an agent with several sessions it leads to those of its worker. When the agent
+ * comes back on another, the socket moves there with what waits in it.
  *
- * What must hold: a datagram leaves only for a client that has sent one, from the address that it was
- * sent to, and only as long as its flow lives; what is not passed on is counted by its reason.
+ * What must hold: a datagram leaves only for a client that has sent one, from the address that it
+ * was sent to, and only as long as its flow lives; what is not passed on is counted by its reason.
  * Owner: its worker. */
 
 #include <config.h>
@@ -52,7 +52,7 @@ add(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* ---- What is said ------------------------------------------------------------------------------- */
+/* ---- What is said ---------------------------------------------------------------------------- */
 
 static uint64_t
 lost_sum(const struct udp_front *f)
@@ -126,7 +126,7 @@ say_flow(const struct flow *fl, const struct udp_front *f, const char *why)
 		ms->flow->full + ms->flow->late, fl->out, fl->unsent);
 }
 
-/* ---- Ends of flows ------------------------------------------------------------------------------ */
+/* ---- Ends of flows --------------------------------------------------------------------------- */
 
 static struct udp_front *
 front_of(const struct flow *fl)
@@ -200,7 +200,7 @@ on_expiry(struct timer *t)
 	front_follow(f->sw, f->claim); /* its sessions may be elsewhere only by now */
 }
 
-/* ---- From clients ------------------------------------------------------------------------------- */
+/* ---- From clients ---------------------------------------------------------------------------- */
 
 /* Nothing more can be opened now. TCP has half of what may wait for targets for itself. */
 static bool
@@ -307,7 +307,7 @@ on_received(struct dgram *d, const struct dgram_path *path, const uint8_t *p, si
 	mux_send_datagram(fl->user, f->sw->w->now, p, n);
 }
 
-/* ---- To clients ---------------------------------------------------------------------------------- */
+/* ---- To clients ------------------------------------------------------------------------------ */
 
 void
 udp_front_answer(struct mux_stream *ms, const uint8_t *p, size_t n)
@@ -332,7 +332,7 @@ udp_front_answer(struct mux_stream *ms, const uint8_t *p, size_t n)
 	add(&f->sw->w->stats.tx_bytes, n);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static const struct dgram_ops front_ops = {
 	.received = on_received,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* One flow at the agent: a UDP socket of its own, connected to the tunnel's target, so that the target
- * can tell clients apart and its answers can only be this client's. It lives as long as its stream; what
- * comes before the target's name is resolved waits, the oldest dropped first. Runs on the agent's
- * worker. */
+/* One flow at the agent: a UDP socket of its own, connected to the tunnel's target, so that the
+ * target can tell clients apart and its answers can only be this client's. It lives as long as its
+ * stream; what comes before the target's name is resolved waits, the oldest dropped first. Runs on
+ * the agent's worker. */
 
 #include <config.h>
 
@@ -100,7 +100,7 @@ failed(struct udp_target *t, uint16_t code, const char *why)
 	mux_reset(ms, code, text); /* OPEN_FAIL, if OPEN was not answered */
 }
 
-/* ---- From the target ----------------------------------------------------------------------------- */
+/* ---- From the target ------------------------------------------------------------------------- */
 
 static void
 on_received(struct dgram *d, const struct dgram_path *path, const uint8_t *p, size_t n)
@@ -112,8 +112,8 @@ on_received(struct dgram *d, const struct dgram_path *path, const uint8_t *p, si
 	mux_send_datagram(t->ms, d->w->now, p, n);
 }
 
-/* Nobody listens there, or there is no way: the flow is over, and the client's next datagram makes a
- * new one. */
+/* Nobody listens there, or there is no way: the flow is over, and the client's next datagram makes
+ * a new one. */
 static void
 on_failed(struct dgram *d, int err)
 {
@@ -128,7 +128,7 @@ static const struct dgram_ops target_ops = {
 	.what = "UDP target",
 };
 
-/* ---- To the target ------------------------------------------------------------------------------- */
+/* ---- To the target --------------------------------------------------------------------------- */
 
 /* False when that has ended the flow. */
 static bool
@@ -179,7 +179,7 @@ udp_target_datagram(struct mux *m, struct mux_stream *ms, const uint8_t *p, size
 		hold(t, p, n);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static void
 connected(struct udp_target *t)

@@ -22,7 +22,8 @@ walk_begin(struct walk *w, const void *route, uint64_t free_walks, struct mono n
 	if (w->n >= free_walks && w->tried >= WALK_RATE) {
 		w->code = CODE_LIMIT;
 		snprintf(w->text, sizeof(w->text),
-			"the agent looks for free addresses too often; it may ask again in a second");
+			"the agent looks for free addresses too often; it may ask again in a "
+			"second");
 		return false;
 	}
 	w->n++;

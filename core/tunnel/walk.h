@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* What a session's search for free public addresses may cost. A route offers one candidate after the
- * other, and thousands of them can be taken: an agent that asks again and again must not keep the
- * worker busy with that. The first few candidates of a search are always tried; what goes beyond is a
- * walk, and is asked about here. Pure; whoever owns the session. */
+/* What a session's search for free public addresses may cost. A route offers one candidate after
+ * the other, and thousands of them can be taken: an agent that asks again and again must not keep
+ * the worker busy with that. The first few candidates of a search are always tried; what goes
+ * beyond is a walk, and is asked about here. Pure; whoever owns the session. */
 
 #ifndef ADIT_TUNNEL_WALK_H
 #define ADIT_TUNNEL_WALK_H
@@ -28,7 +28,8 @@ struct walk {
 	char text[256];
 };
 
-/* May a walk on this route begin? The first free_walks are not counted. False: code and text say why. */
+/* May a walk on this route begin? The first free_walks are not counted. False: code and text say
+ * why. */
 bool walk_begin(struct walk *w, const void *route, uint64_t free_walks, struct mono now);
 /* It has ended after so many candidates. */
 void walk_end(struct walk *w, uint32_t tried);

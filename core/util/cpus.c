@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* CPUs that there are for us. Any thread. A group may be limited by each of those that it is in, so all
- * are looked at, up to the root; in a container that does not see its own path the root is its own. */
+/* CPUs that there are for us. Any thread. A group may be limited by each of those that it is in, so
+ * all are looked at, up to the root; in a container that does not see its own path the root is its
+ * own. */
 
 #define _GNU_SOURCE 1
 

@@ -31,8 +31,8 @@ mono_diff_ms(struct mono a, struct mono b)
 	return (a.ns - b.ns) / 1000000;
 }
 
-/* The first multiple of grain_ns that is not before t, so that many deadlines come at the same time;
- * grain_ns is a power of two. */
+/* The first multiple of grain_ns that is not before t, so that many deadlines come at the same
+ * time; grain_ns is a power of two. */
 static inline struct mono
 mono_round_up(struct mono t, int64_t grain_ns)
 {

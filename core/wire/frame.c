@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Frame headers. Pure; any thread. Lengths are compared with constants before anybody acts on them. */
+/* Frame headers. Pure; any thread. Lengths are compared with constants before anybody acts on
+ * them. */
 
 #include <config.h>
 

@@ -29,7 +29,7 @@ text_copy(char *dst, size_t cap, struct text t)
 	return dst;
 }
 
-/* ---- Reading ---------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static struct text
 rd_blob(struct rd *r, size_t length_bytes)
@@ -119,8 +119,8 @@ static const char *
 rd_done(const struct rd *r)
 {
 	if (r->bad)
-		return "payload or extension of a wrong length, or text that is not UTF-8 or has control "
-		       "characters";
+		return "payload or extension of a wrong length, or text that is not UTF-8 or has "
+		       "control characters";
 	if (r->p != r->end)
 		return "payload longer than its fields";
 	return NULL;
@@ -447,7 +447,7 @@ msg_empty_decode(size_t n)
 	return n == 0 ? NULL : "payload longer than its fields";
 }
 
-/* ---- Writing ---------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void
 wr_blob(struct wr *w, struct text t, size_t length_bytes)

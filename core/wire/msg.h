@@ -6,7 +6,8 @@
  * Decoded strings and bytes point into the payload and live as long as it does. str8/str16 are not
  * terminated: struct text carries the length. Decoders check everything that does not depend on a
  * state and return NULL, or a constant text of what is wrong. Encoders return the payload's
- * length, or 0 when it does not fit (lengths above the protocol's own are our mistake and asserted). */
+ * length, or 0 when it does not fit (lengths above the protocol's own are our mistake and
+ * asserted). */
 
 #ifndef ADIT_WIRE_MSG_H
 #define ADIT_WIRE_MSG_H
@@ -39,7 +40,8 @@ struct text text_of(const char *s); /* of a terminated string; NULL is empty */
 /* Copies into a terminated string, cut at cap - 1; returns dst. */
 char *text_copy(char *dst, size_t cap, struct text t);
 
-/* instance: which running agent this is, 0 if it does not say; member: which of its sessions, from 1. */
+/* instance: which running agent this is, 0 if it does not say; member: which of its sessions, from
+ * 1. */
 struct msg_hello {
 	uint8_t version_min, version_max, role;
 	uint64_t features;
@@ -113,7 +115,8 @@ struct msg_goaway {
 
 const char *msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m_r);
 const char *msg_auth_decode(const uint8_t *p, size_t n, struct msg_auth *m_r);
-const char *msg_data_decode(const uint8_t *p, size_t n, struct text *data_r); /* CHALLENGE, ANSWER */
+/* CHALLENGE, ANSWER */
+const char *msg_data_decode(const uint8_t *p, size_t n, struct text *data_r);
 const char *msg_auth_ok_decode(const uint8_t *p, size_t n, struct msg_auth_ok *m_r);
 const char *msg_auth_fail_decode(const uint8_t *p, size_t n, struct msg_auth_fail *m_r);
 const char *msg_bind_decode(const uint8_t *p, size_t n, struct msg_bind *m_r);

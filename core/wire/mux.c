@@ -191,7 +191,7 @@ mux_detach(struct mux *m)
 	abort_streams(m, CODE_LINK_LOST, code_text(CODE_LINK_LOST));
 }
 
-/* ---- Time ------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static struct mono
 list_deadline(const struct list *head, int64_t ms)
@@ -210,7 +210,8 @@ mux_deadline(const struct mux *m)
 		return MONO_NEVER;
 	if (!mux_alive(m))
 		return mono_add_ms(m->began, m->conf.handshake_ms);
-	t = mono_add_ms(m->heard, m->ping_waiting || m->ping_due ? m->conf.dead_ms : m->conf.ping_ms);
+	t = mono_add_ms(m->heard,
+		m->ping_waiting || m->ping_due ? m->conf.dead_ms : m->conf.ping_ms);
 	t = mono_min(t, list_deadline(&m->opening, m->conf.open_ms));
 	return mono_min(t, list_deadline(&m->zombies, MUX_ZOMBIE_MS));
 }
@@ -272,7 +273,7 @@ mux_link_rtt(struct mux *m, int64_t us)
 	m->link_rtt_us = us;
 }
 
-/* ---- Login and tunnels -------------------------------------------------------------------------*/
+/* ---- Login and tunnels ------------------------------------------------------------------------*/
 
 /* The numbered sequence begins behind what is queued now (protocol.md section 7). */
 static void

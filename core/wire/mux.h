@@ -7,13 +7,13 @@
  * In: mux_recv() takes what the link gave, in pieces of any size, and makes upcalls. DATA is not
  * assembled; its payload is handed on as it arrives.
  * Out: mux_output() fills a buffer: control frames first, then datagrams, then DATA of the ready
- * streams in deficit round robin. Payload is pulled from the streams' sockets at that moment, straight
- * into the buffer, so nothing waits in user space that the link does not take now. Only datagrams do,
- * within bounds: their sockets cannot hold them back.
- * Aside: between bytes of a bare link and a socket, large payloads need not pass through here at all.
- * Going out, fetch() offers the owner to take payload aside and to send it itself behind the output;
- * coming in, mux_expects() says how much of what the link brings next is nothing but payload.
- * Time: mux_tick() when mux_deadline() has come.
+ * streams in deficit round robin. Payload is pulled from the streams' sockets at that moment,
+ * straight into the buffer, so nothing waits in user space that the link does not take now. Only
+ * datagrams do, within bounds: their sockets cannot hold them back. Aside: between bytes of a bare
+ * link and a socket, large payloads need not pass through here at all. Going out, fetch() offers
+ * the owner to take payload aside and to send it itself behind the output; coming in, mux_expects()
+ * says how much of what the link brings next is nothing but payload. Time: mux_tick() when
+ * mux_deadline() has come.
  *
  * Upcalls may call any function of the same mux but mux_recv, mux_output, mux_tick and mux_fini. A
  * stream is freed only after its gone() upcall, never inside another call about it. After closed()
@@ -148,17 +148,19 @@ struct mux_ops {
 	void (*fin)(struct mux *m, struct mux_stream *st); /* nothing more comes, all was sent */
 	/* One datagram of a stream that was opened for them; n may be 0. */
 	void (*datagram)(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n);
-	/* The peer aborted (RESET, OPEN_FAIL), or the session's end did. Nothing more is to be sent. */
+	/* The peer aborted (RESET, OPEN_FAIL), or the session's end did. Nothing more is to be
+	 * sent. */
 	void (*reset)(struct mux *m, struct mux_stream *st, uint16_t code, struct text text);
-	/* The stream is over on the wire and freed when this returns. Comes for every stream, once. */
+	/* The stream is over on the wire and freed when this returns. Comes for every stream,
+	 * once. */
 	void (*gone)(struct mux *m, struct mux_stream *st);
-	/* Up to n bytes to send. >0: bytes; fewer than n: that was all for now. 0: end, FIN is sent.
-	 * -EAGAIN: none now, mux_ready() will be called. Another negative errno: broken, RESET is
-	 * sent with the code for a reset socket; no upcall comes but gone(). */
+	/* Up to n bytes to send. >0: bytes; fewer than n: that was all for now. 0: end, FIN is
+	 * sent. -EAGAIN: none now, mux_ready() will be called. Another negative errno: broken,
+	 * RESET is sent with the code for a reset socket; no upcall comes but gone(). */
 	ssize_t (*pull)(struct mux *m, struct mux_stream *st, void *p, size_t n);
 	/* As pull(), but the bytes are kept by the owner, who sends them right behind what this
-	 * mux_output() gives. -EOPNOTSUPP: not now, pull() is asked instead. Whether there may be more
-	 * is not told by their number: then fetch() calls mux_ready(). Only if conf.aside_min
+	 * mux_output() gives. -EOPNOTSUPP: not now, pull() is asked instead. Whether there may be
+	 * more is not told by their number: then fetch() calls mux_ready(). Only if conf.aside_min
 	 * is not 0. */
 	ssize_t (*fetch)(struct mux *m, struct mux_stream *st, size_t n);
 	/* The other end will leave (GOAWAY). */
@@ -167,7 +169,8 @@ struct mux_ops {
 	void (*wake)(struct mux *m);
 	/* The session has ended: by our verdict (local), or the peer's GOAWAY or AUTH_FAIL with an
 	 * error code. retry_ms: earliest return that the peer asked for. */
-	void (*closed)(struct mux *m, uint16_t code, const char *text, bool local, uint32_t retry_ms);
+	void (*closed)(struct mux *m, uint16_t code, const char *text, bool local,
+		uint32_t retry_ms);
 };
 
 struct mux {
@@ -214,8 +217,8 @@ struct mux {
 	uint64_t rx_over;
 	bool hurry;   /* much of the session's window is outstanding: CREDIT is due early */
 	bool pressed; /* and the peer waits for it: CREDIT is due for every byte */
-	/* How long credit takes to come back as bytes, at least: 0 unknown. It is measured when the peer
-	 * was BLOCKED: from CREDIT for stream probe_id to the first byte beyond probe_end. */
+	/* How long credit takes to come back as bytes, at least: 0 unknown. It is measured when the
+	 * peer was BLOCKED: from CREDIT for stream probe_id to the first byte beyond probe_end. */
 	int64_t credit_rtt_us;
 	uint32_t probe_id;
 	uint64_t probe_end;
@@ -245,8 +248,8 @@ bool mux_wants_output(const struct mux *m);
 /* Of what the link brings next, this many bytes are payload of one DATA frame of *st_r, whose owner
  * may take them from the link itself and then say mux_moved(). 0: none. */
 size_t mux_expects(const struct mux *m, struct mux_stream **st_r);
-/* How many bytes are best read at once: all that come, unless large frames have come lately. Then no
- * more than leads to the next of them, so that its payload can be taken. */
+/* How many bytes are best read at once: all that come, unless large frames have come lately. Then
+ * no more than leads to the next of them, so that its payload can be taken. */
 size_t mux_read_hint(const struct mux *m);
 void mux_moved(struct mux *m, struct mono now, size_t n);
 
@@ -260,7 +263,7 @@ void mux_link_rtt(struct mux *m, int64_t us);
 struct mono mux_deadline(const struct mux *m);
 void mux_tick(struct mux *m, struct mono now);
 
-/* ---- Login -------------------------------------------------------------------------------------*/
+/* ---- Login ------------------------------------------------------------------------------------*/
 void mux_send_auth(struct mux *m, const struct msg_auth *auth);
 void mux_send_answer(struct mux *m, struct text data);
 void mux_send_challenge(struct mux *m, struct text data);
@@ -268,13 +271,13 @@ void mux_send_auth_ok(struct mux *m, const struct msg_auth_ok *ok);
 /* Refuses the login and ends the session, with closed(local). */
 void mux_send_auth_fail(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text);
 
-/* ---- Tunnels -----------------------------------------------------------------------------------*/
+/* ---- Tunnels ----------------------------------------------------------------------------------*/
 void mux_send_bind(struct mux *m, const struct msg_bind *bind);
 void mux_send_bind_ok(struct mux *m, uint32_t tunnel, const char *address);
 void mux_send_bind_fail(struct mux *m, uint32_t tunnel, uint16_t code, const char *text);
 void mux_send_unbind(struct mux *m, uint32_t tunnel, uint16_t code, const char *text);
 
-/* ---- Ends --------------------------------------------------------------------------------------*/
+/* ---- Ends -------------------------------------------------------------------------------------*/
 /* No new streams; those that are open go on. */
 void mux_drain(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text);
 /* Ends the session at once: streams are reset, GOAWAY is the last output, closed(local) comes. */
@@ -282,7 +285,7 @@ void mux_fail(struct mux *m, uint16_t code, const char *text);
 /* The link is gone: DETACHED. Streams end with reset(LINK_LOST); no closed() comes. */
 void mux_detach(struct mux *m);
 
-/* ---- Streams -----------------------------------------------------------------------------------*/
+/* ---- Streams ----------------------------------------------------------------------------------*/
 /* Server, BOUND or FORWARDING. NULL when no stream can be opened (draining, ids used up). */
 struct mux_stream *mux_open(struct mux *m, const struct msg_open *open, void *user);
 /* Agent. */

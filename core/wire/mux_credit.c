@@ -6,16 +6,17 @@
  *
  * The sums over all streams (tx_over, rx_over) hold exactly the streams that are not over; only
  * account_tx(), account_rx() and credit_stream_gone() change them. A window is how far the peer may
- * be ahead of the far socket. It follows what a stream needs: it is doubled when it is what slows the stream
- * down, and halved, by giving back less than was taken, when the reader leaves half of it unread. */
+ * be ahead of the far socket. It follows what a stream needs: it is doubled when it is what slows
+ * the stream down, and halved, by giving back less than was taken, when the reader leaves half of
+ * it unread. */
 
 #include <config.h>
 
 #include "util/compiler.h"
 #include "wire/mux_priv.h"
 
-/* Less than that is not returned while more is waiting to be consumed: otherwise a stream can end up
- * moving a byte for each round trip (RFC 1122 section 4.2.3.3). */
+/* Less than that is not returned while more is waiting to be consumed: otherwise a stream can end
+ * up moving a byte for each round trip (RFC 1122 section 4.2.3.3). */
 #define CRUMB 1024u
 #define WINDOW_MIN 65536u /* windows of slow readers shrink to that, if they began with more */
 #define STEP_MIN 65536u   /* CREDIT is not given for less than that, or half a smaller window */
@@ -27,7 +28,7 @@ above_floor(uint64_t bytes, uint64_t taken)
 	return bytes - taken > MUX_FLOOR ? bytes - taken - MUX_FLOOR : 0;
 }
 
-/* ---- Sending: what we may ----------------------------------------------------------------------- */
+/* ---- Sending: what we may -------------------------------------------------------------------- */
 
 static void
 account_tx(struct mux_stream *st, uint64_t sent, uint64_t taken)
@@ -106,11 +107,11 @@ credit_came_for_session(struct mux *m, const struct msg_credit *c)
 	return NULL;
 }
 
-/* ---- Receiving: what we let ---------------------------------------------------------------------- */
+/* ---- Receiving: what we let ------------------------------------------------------------------ */
 
-/* Once over an eighth of the session's window is outstanding, CREDIT is due early: what readers have
- * taken and we keep to ourselves is missing there. That ends at half as much, so that streams are
- * not all walked again and again. */
+/* Once over an eighth of the session's window is outstanding, CREDIT is due early: what readers
+ * have taken and we keep to ourselves is missing there. That ends at half as much, so that streams
+ * are not all walked again and again. */
 static void
 rx_moved(struct mux *m)
 {
@@ -198,10 +199,10 @@ rtt_us(const struct mux *m)
 	return MIN(m->rtt_min_us, m->credit_rtt_us);
 }
 
-/* n bytes were consumed since CREDIT was given last. A reader for whom always bytes were left is not
- * waiting for the window: with three eighths left each round trip uses an eighth. Else half a window
- * within two round trips means that the window may be what limits; in more than thirty-two, that
- * half of it is plenty. */
+/* n bytes were consumed since CREDIT was given last. A reader for whom always bytes were left is
+ * not waiting for the window: with three eighths left each round trip uses an eighth. Else half a
+ * window within two round trips means that the window may be what limits; in more than thirty-two,
+ * that half of it is plenty. */
 static void
 learn(struct mux_stream *st, uint64_t n)
 {

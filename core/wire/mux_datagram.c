@@ -4,9 +4,10 @@
 /* Streams that carry datagrams: one DATAGRAM frame is one of them, there is no credit, and what the
  * link does not take is dropped here, the oldest first (protocol.md section 6). Pure.
  *
- * What must hold: a datagram that waits is in its flow's queue and in the session's list of all, whose
- * order is that of time; bytes are counted with what the memory costs, so that empty datagrams are
- * bounded as well; a frame that was begun is finished whatever becomes of its stream. */
+ * What must hold: a datagram that waits is in its flow's queue and in the session's list of all,
+ * whose order is that of time; bytes are counted with what the memory costs, so that empty
+ * datagrams are bounded as well; a frame that was begun is finished whatever becomes of its
+ * stream. */
 
 #include <config.h>
 
@@ -119,7 +120,7 @@ mux_flow_free(struct mux_stream *st)
 	st->flow = NULL;
 }
 
-/* ---- In ---------------------------------------------------------------------------------------- */
+/* ---- In -------------------------------------------------------------------------------------- */
 
 bool
 mux_flow_fits(const struct mux_stream *st, uint8_t type)
@@ -147,7 +148,7 @@ mux_got_datagram(struct mux_stream *st, const uint8_t *p, size_t n)
 	return NULL;
 }
 
-/* ---- Waiting ----------------------------------------------------------------------------------- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static bool
 over_session(const struct mux *m, size_t n)
@@ -217,7 +218,7 @@ mux_send_datagram(struct mux_stream *st, struct mono now, const void *p, size_t 
 	append(m, f, d);
 }
 
-/* ---- Out --------------------------------------------------------------------------------------- */
+/* ---- Out ------------------------------------------------------------------------------------- */
 
 void
 mux_output_part(struct mux *m, struct wr *w)

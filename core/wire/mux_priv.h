@@ -42,8 +42,8 @@ void mux_stream_await_end(struct mux_stream *st);    /* our RESET has left: the 
 /* mux_credit.c */
 void credit_stream_init(struct mux_stream *st);
 void credit_stream_gone(struct mux_stream *st); /* takes it out of the session's sums */
-/* Bytes that may be sent now: as the stream's credit says, if they fit into its floor, or if it has a
- * turn at what the session has for all. */
+/* Bytes that may be sent now: as the stream's credit says, if they fit into its floor, or if it has
+ * a turn at what the session has for all. */
 uint64_t credit_own(const struct mux_stream *st);
 uint64_t credit_floor(const struct mux_stream *st);
 uint64_t credit_shared(const struct mux *m);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* The way in: bytes of the link in pieces of any size become frames and upcalls. Pure. Everything
- * about a frame is decided on its header, by the tables of wire/state.c; a payload is looked at only
- * when its frame is legal. */
+ * about a frame is decided on its header, by the tables of wire/state.c; a payload is looked at
+ * only when its frame is legal. */
 
 #include <config.h>
 
@@ -36,7 +36,7 @@ glitch(struct mux *m)
 		mux_fail(m, CODE_LIMIT, "too many glitches");
 }
 
-/* ---- Login ------------------------------------------------------------------------------------- */
+/* ---- Login ----------------------------------------------------------------------------------- */
 
 static const char *
 on_hello(struct mux *m, const uint8_t *p, size_t n)
@@ -125,7 +125,7 @@ on_auth_fail(struct mux *m, const uint8_t *p, size_t n)
 	return bad;
 }
 
-/* ---- Tunnels and session ----------------------------------------------------------------------- */
+/* ---- Tunnels and session --------------------------------------------------------------------- */
 
 static const char *
 on_bind(struct mux *m, const uint8_t *p, size_t n)
@@ -245,7 +245,7 @@ on_goaway(struct mux *m, const uint8_t *p, size_t n)
 	return NULL;
 }
 
-/* ---- Streams ----------------------------------------------------------------------------------- */
+/* ---- Streams --------------------------------------------------------------------------------- */
 
 static const char *
 on_open(struct mux *m, const uint8_t *p, size_t n)
@@ -351,7 +351,7 @@ on_blocked(struct mux *m, struct mux_stream *st, const uint8_t *p, size_t n)
 	return NULL;
 }
 
-/* ---- Dispatch ---------------------------------------------------------------------------------- */
+/* ---- Dispatch -------------------------------------------------------------------------------- */
 
 static struct mux_stream *
 find(struct mux *m)
@@ -587,7 +587,8 @@ mux_read_hint(const struct mux *m)
 	if (m->bulk == 0)
 		return SIZE_MAX;
 	if (m->bulk == BULK_FRAMES) /* in a large frame, or right behind it */
-		return (m->head_n == FRAME_HEADER ? m->left : 0) + FRAME_HEADER - m->head_n % FRAME_HEADER;
+		return (m->head_n == FRAME_HEADER ? m->left : 0) + FRAME_HEADER -
+			m->head_n % FRAME_HEADER;
 	return MUX_READ_AHEAD;
 }
 

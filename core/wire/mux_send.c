@@ -16,9 +16,9 @@
 #include "wire/mux_priv.h"
 
 #define SESSION_CONTROL_MAX 320u /* ACK, all PONGs, PING and BLOCKED together */
-#define STREAM_CONTROL_MAX 700u /* OPEN, OPEN_OK, CREDIT, BLOCKED and an end of one stream together */
+#define STREAM_CONTROL_MAX 700u /* OPEN, OPEN_OK, CREDIT, BLOCKED and an end of one stream */
 #define DATA_ROOM_MIN 16384u    /* with less room than this no DATA frame is begun */
-#define FRAME_SHARE_MIN 16384 /* of a stream's turn: what is left below that waits for its next one */
+#define FRAME_SHARE_MIN 16384 /* of a stream's turn: what is left below waits for the next */
 
 void
 mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n)
@@ -177,7 +177,7 @@ output_due(struct mux *m, struct wr *w)
 		output_control(list_entry(n, struct mux_stream, due), w);
 }
 
-/* ---- DATA -------------------------------------------------------------------------------------- */
+/* ---- DATA ------------------------------------------------------------------------------------ */
 
 static void
 say_blocked(struct mux_stream *st)
@@ -269,8 +269,8 @@ payload(struct mux_stream *st, struct wr *w, size_t max, bool *more_r)
 	return n;
 }
 
-/* What the session lets st send: its floor always, of the rest something when it is its turn, which is
- * so if nobody waits. */
+/* What the session lets st send: its floor always, of the rest something when it is its turn, which
+ * is so if nobody waits. */
 static uint64_t
 share_of(const struct mux_stream *st, bool turn)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Streams of a session and how they end (protocol.md section 5). Pure. A stream is over when our own
- * end was sent and the peer's was seen. */
+/* Streams of a session and how they end (protocol.md section 5). Pure. A stream is over when our
+ * own end was sent and the peer's was seen. */
 
 #include <config.h>
 
@@ -154,7 +154,7 @@ mux_ready(struct mux_stream *st)
 	mux_stream_run(st);
 }
 
-/* ---- What owners do --------------------------------------------------------------------------- */
+/* ---- What owners do -------------------------------------------------------------------------- */
 
 struct mux_stream *
 mux_open(struct mux *m, const struct msg_open *open, void *user)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The rate of a link. Pure. The estimate follows the fastest samples and forgets them slowly: a sample
- * can be too low for many reasons (the sender had nothing, the peer was busy), too high only for one,
- * acknowledgements that come in a heap, and that is what a sample's least length is for. */
+/* The rate of a link. Pure. The estimate follows the fastest samples and forgets them slowly: a
+ * sample can be too low for many reasons (the sender had nothing, the peer was busy), too high only
+ * for one, acknowledgements that come in a heap, and that is what a sample's least length is
+ * for. */
 
 #include <config.h>
 

@@ -5,8 +5,8 @@
  *
  * One letter is one cell: o ok, e err, s skip, g glitch, S stream, d drop, a answer, D data,
  * r reset. Columns of the session tables: INIT, HANDSHAKEN/AUTH, /WAIT, /ANSWER, AUTHENTICATED,
- * BOUND, FORWARDING, DRAINING, DETACHED, CLOSED. Columns of the stream tables: IDLE, OPENING, ACTIVE,
- * CLOSING/open, CLOSING/ended, CLOSED. */
+ * BOUND, FORWARDING, DRAINING, DETACHED, CLOSED. Columns of the stream tables: IDLE, OPENING,
+ * ACTIVE, CLOSING/open, CLOSING/ended, CLOSED. */
 
 #include <config.h>
 
@@ -83,7 +83,7 @@ static const char unknown_rule[] = "eeeeggggdd";
 
 static const struct {
 	uint8_t type;
-	const char *cells[2]; /* by role of the receiver; NULL: the session table says err already */
+	const char *cells[2]; /* by role of the receiver; NULL: the session table says err */
 } stream_rules[] = {
 	{FRAME_OPEN, {[ROLE_AGENT] = "oeeeee"}},
 	{FRAME_OPEN_OK, {[ROLE_SERVER] = "eoeaee"}},

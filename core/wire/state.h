@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* States of sessions and streams, the moves that are allowed, and what every frame type is in every
- * state (protocol.md section 11; a test compares the page with these tables). Constant; any thread. */
+ * state (protocol.md section 11; a test compares the page with these tables). Constant; any
+ * thread. */
 
 #ifndef ADIT_WIRE_STATE_H
 #define ADIT_WIRE_STATE_H
@@ -56,8 +57,10 @@ const char *rule_name(enum rule r);
 const char *session_state_name(enum session_state s);
 const char *stream_state_name(enum stream_state s);
 
-/* What frame type (known or not) is to a receiver of that role. login matters in HANDSHAKEN only. */
-enum rule session_rule(enum role receiver, enum session_state s, enum login_step login, uint8_t type);
+/* What frame type (known or not) is to a receiver of that role. login matters in HANDSHAKEN
+ * only. */
+enum rule session_rule(enum role receiver, enum session_state s, enum login_step login,
+	uint8_t type);
 
 /* The same for stream frames. ended: the sender has ended its own direction (CLOSING only). */
 enum rule stream_rule(enum role receiver, enum stream_state s, bool ended, uint8_t type);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Which ports an agent may have, and which one it gets: with a grant from its login exactly those of
- * the grant, inside the range or not; without one the ports of the range, which has none below 1024.
- * Constant after create(), so any worker may read it. */
+/* Which ports an agent may have, and which one it gets: with a grant from its login exactly those
+ * of the grant, inside the range or not; without one the ports of the range, which has none below
+ * 1024. Constant after create(), so any worker may read it. */
 
 #include "port-range.h"
 
@@ -135,7 +135,8 @@ is_address(const char *s)
 	char v6[64];
 	size_t n = strlen(s);
 
-	if (strcmp(s, "*") == 0 || inet_pton(AF_INET, s, ip) == 1 || inet_pton(AF_INET6, s, ip) == 1)
+	if (strcmp(s, "*") == 0 || inet_pton(AF_INET, s, ip) == 1 ||
+		inet_pton(AF_INET6, s, ip) == 1)
 		return true;
 	if (n < 3 || n >= sizeof(v6) || s[0] != '[' || s[n - 1] != ']')
 		return false;
@@ -145,7 +146,8 @@ is_address(const char *s)
 }
 
 static int
-check_range(const struct adit_conf *conf, const struct port_kind *kind, const char *text, struct ports *p_r)
+check_range(const struct adit_conf *conf, const struct port_kind *kind, const char *text,
+	struct ports *p_r)
 {
 	if (ports_parse(text, p_r) < 0)
 		return adit_conf_error(conf, "range",
@@ -252,8 +254,8 @@ claim_asked(const struct rights *right, struct adit_claim *claim, const char *as
 	return offer(right->r, claim, port);
 }
 
-/* What the server remembers, or else what the agent does: the server may have been started anew. Not a
- * claim to anything: a port that is another's stays the other's. */
+/* What the server remembers, or else what the agent does: the server may have been started anew.
+ * Not a claim to anything: a port that is another's stays the other's. */
 static uint32_t
 port_before(struct adit_claim *claim)
 {

@@ -338,6 +338,23 @@ def test_many_agents_on_workers(site):
             assert ask(c, b"?") == b"%d?" % i
 
 
+def test_several_sessions(site):
+    """The front is where at least one of the agent's sessions is, whichever leaves first."""
+    target = Target(site)
+    server = udp_server(site, conf={"workers": 4})
+    agent = udp_agent(site, server, target.port, "--sessions", "3")
+    clients = [client(site, agent.public) for _ in range(12)]
+    for round_ in range(5):
+        for i, c in enumerate(clients):
+            data = b"%d-%d" % (round_, i)
+            assert ask(c, data) == data
+    agent.stop()
+    again = udp_agent(site, server, target.port, "--sessions", "2")
+    assert again.public == agent.public
+    for c in clients:
+        ask_again(c, b"anew")
+
+
 def test_server_stops_while_flows_are_open(site):
     """Drain waits for no flow."""
     target = Target(site)

@@ -11,4 +11,10 @@ check_PROGRAMS += %D%/adit-frames
 %C%_adit_frames_SOURCES = %D%/adit-frames.c tests/unit/pair.c tests/unit/pair.h
 %C%_adit_frames_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 %C%_adit_frames_LDADD = $(unit_libs)
+
+# What it costs to hand a client to another worker.
+check_PROGRAMS += %D%/adit-handover
+%C%_adit_handover_SOURCES = %D%/adit-handover.c %D%/die.h
+%C%_adit_handover_LDADD = $(unit_libs)
+
 EXTRA_DIST += %D%/callgrind.py %D%/profile.py %D%/frames.bounds

@@ -84,12 +84,12 @@ def knows(adit_run, key):
     return key.split()[0] not in done.stdout + done.stderr
 
 
-def adit(extra=""):
-    """extra: more lines for both configurations."""
+def adit(extra="", workers=1, sessions=1):
+    """extra: more lines for both configurations; sessions: of each agent."""
     def start(m, targets):
         ports = [m.port() for _ in targets]
         v = {"link": m.port(), "range": "%d-%d" % (min(ports), max(ports)) if ports else "20000-31999"}
-        conf = m.write("aditd.conf", "workers = 1;\n" + extra + limits(m.case.limits))
+        conf = m.write("aditd.conf", "workers = %d;\n" % workers + extra + limits(m.case.limits))
         m.write("conf.d/plugins.conf", PLUGINS % v)
         m.write("tokens", "")
         token = run([m.adit_run, "aditd", "issue", "-c", conf, "--account", "bench"], m)
@@ -97,7 +97,7 @@ def adit(extra=""):
         m.start("aditd", [m.adit_run, "aditd", "-c", conf], v["link"])
         if not targets:
             return v["link"], token
-        more = extra + limits({k: x for k, x in m.case.limits.items() if k in SESSION})
+        more = extra + ("sessions = %d;\n" % sessions if sessions > 1 else "") + limits({k: x for k, x in m.case.limits.items() if k in SESSION})
         near = m.link(v["link"])
         for i, (public, target) in enumerate(zip(ports, targets)):
             name = "adit" if i == 0 else "adit%d" % (i + 1)
@@ -242,6 +242,9 @@ def ssh(m, targets):
 PEERS = [
     Peer("direct", (), direct, "nothing between"),
     Peer("adit", (), adit(), "aditd and adit of this build, bare TCP, one worker"),
+    Peer("adit-workers", (), adit(workers=0), "the same with a worker for each CPU", rest=True),
+    Peer("adit-sessions", (), adit(workers=0, sessions=2), "and two sessions of the agent",
+         rest=True),
     Peer("adit-copy", (), adit("splice = false;\n"), "the same, every byte copied"),
     Peer("haproxy-splice", ("haproxy",), haproxy(SPLICE), "two haproxys, the kernel moves the bytes"),
     Peer("haproxy-copy", ("haproxy",), haproxy(""), "two haproxys, 16 KiB buffers"),

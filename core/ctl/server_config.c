@@ -74,7 +74,6 @@ static void
 load_init(struct load *l, struct err *e)
 {
 	*l = (struct load){.e = e};
-	l->basics.workers = 1;
 	l->basics.splice = true;
 	l->basics.log_level = LOG_INFO;
 	l->basics.log_format = LOG_TEXT;

@@ -28,7 +28,7 @@ static const char aditd_conf[] =
 	"# Plugins are enabled in conf.d/, one file each: remove a file and its plugin is off.\n"
 	"\n"
 	"# Threads that carry traffic; 0 is one for each CPU.\n"
-	"workers = 1;\n"
+	"workers = 0;\n"
 	"\n"
 	"# error, warn, info or debug; and text or json.\n"
 	"log_level = \"info\";\n"

@@ -9,10 +9,15 @@ import mmap
 import os
 import sys
 
+import pytest
+
 from harness import Program, free_port, need, until
 from procfs import thread_cpu
 
-pytestmark = need("aditd", "adit")
+SANITIZED = os.environ.get("sanitizers", "no") not in ("", "no")
+
+pytestmark = [need("aditd", "adit"),
+              pytest.mark.skipif(SANITIZED, reason="the processors are what is scarce then")]
 
 MIB = 1 << 20
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -62,17 +67,17 @@ def least_of(server):
         os.setpriority(os.PRIO_PROCESS, int(task), 19)
 
 
-def wide_server(site, workers):
-    """Its windows are not what a stream waits for, even where everybody waits for a processor."""
-    server = site.server(conf={"workers": workers},
-                         limits={"stream_window": "4MiB", "session_window": "256MiB"})
+def slow_server(site, workers, window):
+    server = site.server(conf={"workers": workers}, limits={
+        "stream_window": window, "stream_window_max": window, "session_window": "256MiB"})
     least_of(server)
     return server
 
 
 def two_agents(site, workers):
     """One with many streams and one with a single one: what each gets, and the server."""
-    server = wide_server(site, workers)
+    # The windows are not what a stream waits for, even where everybody waits for a processor.
+    server = slow_server(site, workers, "4MiB")
     many = bulk_agent(site, server, "many")
     single = bulk_agent(site, server, "single")
     takers = [take(site, many, 64), take(site, single, 1)]
@@ -95,8 +100,9 @@ def test_two_agents_have_a_worker_each(site):
 
 
 def test_streams_of_a_session(site):
-    server = wide_server(site, 1)
+    # What is still on its way to one of them when the counting ends is little beside what came.
+    server = slow_server(site, 1, "256KiB")
     taker = take(site, bulk_agent(site, server, "many"), 64)
-    got = shares([taker], 512 * MIB)[0]
+    got = shares([taker], 2048 * MIB)[0]
     taker.kill()
     assert min(got) >= max(got) / 2, [n // 1024 for n in got]

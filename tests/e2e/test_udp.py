@@ -427,3 +427,25 @@ def test_socat(site):
     ask_again(c, b"warm")               # socat is listening
     out = run([socat, "-t", "1", "-", "UDP4:%s:%d" % (host, public)], b"from socat\n")
     assert out == b"from socat\n"
+
+
+def test_sessions_of_an_agent(site):
+    """Flows belong to the session on the socket's worker; without one the socket goes to another's."""
+    server = udp_server(site, conf={"workers": 4})
+    target = Target(site)
+    agent = udp_agent(site, server, target.port, "--sessions", "3")
+    agent.wait_for("session 3 of 3 connected", 20)
+    agent.wait_for("session 2 of 3 connected", 20)
+    client = site.own(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    client.connect(("127.0.0.1", server.udp_ports))
+    client.settimeout(0.2)
+    ask_again(client, b"first")
+    first = re.search(r"session (\w+) .* bound to udp", server.text()).group(1)
+    link = re.search(r"session %s .* logged in from 127.0.0.1:(\d+)" % first, server.text()).group(1)
+    run([tool("ss"), "-K", "dst", "127.0.0.1", "dport", "=", link])
+    if not re.search(r"session %s .* closed" % first, server.text()):
+        try:
+            server.wait_for(r"session %s .* closed" % first, 2)
+        except TimeoutError:
+            pytest.skip("this kernel does not let ss close sockets")
+    ask_again(client, b"second")

@@ -27,6 +27,8 @@ scenarios = \
 	%D%/login-impatient.scn \
 	%D%/login-late.scn \
 	%D%/login-left.scn \
+	%D%/login-member-wrong.scn \
+	%D%/login-member.scn \
 	%D%/login-not-adit.scn \
 	%D%/login-refused-agent.scn \
 	%D%/login-refused.scn \

@@ -276,6 +276,7 @@ dgram_release(struct dgram *d)
 
 	must(fd >= 0);
 	ev_io_stop(d->w->loop, &d->io);
+	worker_forget_fd(d->w, fd);
 	d->fd = -1;
 	fdcount_add(-1);
 	return fd;

@@ -232,6 +232,7 @@ listener_release(struct listener *l)
 	WORKER_OWNS(l->w);
 	timer_stop(&l->pause);
 	ev_io_stop(l->w->loop, &l->io);
+	worker_forget_fd(l->w, fd);
 	l->fd = -1;
 	l->paused = false;
 	fdcount_add(-1);

@@ -14,6 +14,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "io/pipe.h"
 #include "io/thread.h"
@@ -22,6 +25,7 @@
 
 #define SLOW_TURN_US 20000
 #define CHUNKS_KEPT 8
+#define EPOLL_BELOW 1024 /* descriptors among which a loop's own is looked for */
 #define LOOP_FLAGS (EVBACKEND_EPOLL | EVFLAG_NOENV)
 
 static struct log_limit slow_limit;
@@ -181,6 +185,40 @@ start_watchers(struct worker *w)
 	ev_async_start(w->loop, &w->halt);
 }
 
+static void
+on_probe(struct ev_loop *loop ATTR_UNUSED, ev_io *ev ATTR_UNUSED, int revents ATTR_UNUSED)
+{
+}
+
+/* The loop's epoll set, which libev does not tell: the one that has what the loop watches. -1: it is
+ * none of the lowest descriptors, where it should be. The loop is new. */
+static int
+epoll_of(struct ev_loop *loop)
+{
+	int probe = eventfd(0, EFD_CLOEXEC), found = -1;
+	ev_io io;
+
+	if (probe < 0)
+		return -1;
+	ev_io_init(&io, on_probe, probe, EV_READ);
+	ev_io_start(loop, &io);
+	ev_run(loop, EVRUN_NOWAIT);
+	for (int fd = 0; fd < EPOLL_BELOW && found < 0; fd++)
+		if (fd != probe && epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL) == 0)
+			found = fd;
+	ev_io_stop(loop, &io);
+	close(probe);
+	return found;
+}
+
+void
+worker_forget_fd(struct worker *w, int fd)
+{
+	WORKER_OWNS(w);
+	if (w->epoll >= 0)
+		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 /* loop is not running yet; the calling thread becomes the owner. */
 static struct worker *
 worker_new(uint32_t index, struct ev_loop *loop)
@@ -190,6 +228,7 @@ worker_new(uint32_t index, struct ev_loop *loop)
 	w->index = index;
 	w->loop = loop;
 	w->thread = pthread_self();
+	w->epoll = epoll_of(loop);
 	w->scratch = xmalloc(WORKER_SCRATCH);
 	atomic_init(&w->refs, 1);
 	list_init(&w->ends);

@@ -52,6 +52,7 @@ struct worker {
 	pthread_t thread;
 	bool running; /* set by the thread itself */
 	struct ev_loop *loop;
+	int epoll; /* its set; -1: not known */
 	struct mbox mbox;
 	ev_prepare prepare;
 	ev_check check;
@@ -117,6 +118,10 @@ void worker_reap(struct worker *w, struct turn_end *t);
 /* Callbacks of io/ begin with it: takes the time, and remembers what runs, for the report of a turn
  * over 20 ms. what is a constant text. */
 void worker_note(struct worker *w, const char *what);
+
+/* For a descriptor that goes to another worker, when its watcher has been stopped: libev leaves it in the
+ * loop's epoll set, trusting that it will be closed. */
+void worker_forget_fd(struct worker *w, int fd);
 
 struct chunk *chunk_get(struct worker *w);
 void chunk_put(struct worker *w, struct chunk *c);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -244,6 +245,33 @@ test_reserve(void)
 	close_clients(client, 4);
 }
 
+static void
+test_release(void)
+{
+	struct listener l;
+	int client[2], fd;
+
+	listener_open(&l, w, listen_any_port(), 0, on_client);
+	n_accepted = 0;
+	stop_at = 1;
+	connect_clients(&l.addr, client, 1);
+	worker_run(w);
+	ok(w->epoll >= 0, "the worker knows its set");
+	fd = listener_release(&l);
+	errno = 0;
+	ok(epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL) < 0 && errno == ENOENT,
+		"what was given back is in it no more");
+	listener_close(&l);
+	connect_clients(&l.addr, client + 1, 1);
+	listener_open(&l, w, fd, 0, on_client);
+	stop_at = 2;
+	worker_run(w);
+	is_int(n_accepted, 2, "who came meanwhile has waited");
+	listener_close(&l);
+	close(client[0]);
+	close(client[1]);
+}
+
 /* ---- No descriptor left ---------------------------------------------------------------------- */
 
 #define FILLERS 64
@@ -353,6 +381,7 @@ main(void)
 	test_accept();
 	test_close_inside();
 	test_reserve();
+	test_release();
 	worker_join(w);
 	return done_testing();
 }

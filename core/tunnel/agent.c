@@ -305,6 +305,7 @@ unref(struct agent *a)
 {
 	if (atomic_fetch_sub_explicit(&a->refs, 1, memory_order_acq_rel) > 1)
 		return;
+	budget_fini(&a->budget);
 	pthread_mutex_destroy(&a->lock);
 	free(a->workers);
 	free(a->member);
@@ -377,6 +378,7 @@ agent_start(struct worker *main, const struct agent_conf *conf,
 	a->member = xcalloc(conf->sessions, sizeof(*a->member));
 	a->had = xcalloc(MAX(conf->n_tunnels, 1), sizeof(*a->had));
 	must(pthread_mutex_init(&a->lock, NULL) == 0);
+	budget_init(&a->budget, conf->limits.unread_budget, a->n_workers);
 	for (unsigned i = 0; i < conf->sessions; i++) {
 		a->member[i] = (struct member){.a = a, .index = i};
 		timer_init(&a->member[i].timer, main, "agent timer", on_timer);

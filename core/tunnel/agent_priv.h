@@ -47,6 +47,7 @@ struct agent {
 	bool stopping;
 	bool closed;   /* no events any more */
 	struct agent_event last;
+	struct budget budget;
 	pthread_mutex_t lock; /* protects totals and had */
 	struct agent_totals totals;
 	uint16_t *had; /* for each tunnel: its public port at last, or 0 */

@@ -133,7 +133,7 @@ agent_worker_init(struct worker *w, void *arg)
 	aw->a = a;
 	aw->w = w;
 	aw->conf = a->conf;
-	list_init(&aw->streams.flushing);
+	worker_streams_init(&aw->streams, w, &aw->a->budget);
 	list_init(&aw->links);
 	list_init(&aw->farewell.node);
 	aw->farewell.run = on_farewell;

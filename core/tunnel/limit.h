@@ -54,6 +54,8 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 		"unread bytes of one stream that has proved fast")                                 \
 	X(session_window, BYTES, 33554432, 65536, 1073741824,                                      \
 		"unread bytes of a session's streams above 16 KiB each")                           \
+	X(unread_budget, BYTES, 536870912, 1048576, 1099511627776,                                 \
+		"unread bytes of all streams; above it those that wait longest are reset")        \
 	X(max_frame, BYTES, 262144, 16384, 262144, "largest DATA frame that is taken")             \
 	X(fd_reserve, COUNT, 64, 8, 10000, "descriptors kept from public connections")             \
 	X(fail_penalty, MS, 5000, 0, 600000, "penalty of an address for a failed login")           \

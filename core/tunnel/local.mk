@@ -6,6 +6,7 @@ core_sources += \
 	%D%/agent_worker.c \
 	%D%/auth.c %D%/auth.h \
 	%D%/bind.c \
+	%D%/budget.c %D%/budget.h \
 	%D%/conf.c %D%/conf.h \
 	%D%/flow.c %D%/flow.h \
 	%D%/front.c \
@@ -26,4 +27,5 @@ core_sources += \
 	%D%/target.c \
 	%D%/udp_front.c \
 	%D%/udp_target.c \
+	%D%/unread.c %D%/unread.h \
 	%D%/walk.c %D%/walk.h

@@ -302,6 +302,7 @@ server_start(struct worker *main, struct server_conf *conf, void (*drained)(void
 	timer_init(&s->drain_timer, main, "drain", on_drain_timer);
 	s->registry = registry_new();
 	s->gate = gate_new();
+	budget_init(&s->budget, conf->limits.unread_budget, conf->workers);
 	auth_set_release(server_release_conf);
 	rc = start_workers(s, e);
 	if (rc == 0)
@@ -335,6 +336,7 @@ server_reload(struct server *s, struct server_conf *conf, struct err *e)
 	for (unsigned i = 0; i < s->n_workers; i++)
 		(void)post_conf(s->workers[i], conf); /* they run as long as the server does */
 	listeners_switch(s, conf, &fresh);
+	budget_set_limit(&s->budget, conf->limits.unread_budget);
 	server_conf_unref(s->conf);
 	s->conf = conf;
 	return 0;
@@ -371,6 +373,7 @@ server_free(struct server *s)
 	free(s->sw);
 	registry_free(s->registry);
 	gate_free(s->gate);
+	budget_fini(&s->budget);
 	server_conf_unref(s->conf);
 	free(s->workers);
 	free(s->load);

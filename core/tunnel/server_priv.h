@@ -52,6 +52,7 @@ struct server {
 	struct server_conf *conf; /* in force; main thread */
 	struct registry *registry;
 	struct gate *gate;
+	struct budget budget;
 	struct list listeners; /* struct agent_listener; main thread */
 	struct timer sweep, drain_timer;
 	unsigned workers_drained;

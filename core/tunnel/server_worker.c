@@ -390,7 +390,7 @@ server_worker_init(struct worker *w, void *arg)
 	struct server *srv = arg;
 	struct server_worker *sw = xcalloc(1, sizeof(*sw));
 
-	list_init(&sw->streams.flushing);
+	worker_streams_init(&sw->streams, w, &srv->budget);
 	list_init(&sw->sessions);
 	list_init(&sw->drain_check.node);
 	sw->drain_check.run = on_drain_check;

@@ -382,7 +382,7 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	return 0;
 }
 
-/* ---- Streams without a session ------------------------------------------------------------------- */
+/* ---- The worker's streams ------------------------------------------------------------------------ */
 
 struct worker_streams *
 worker_streams(struct worker *w)
@@ -391,12 +391,27 @@ worker_streams(struct worker *w)
 	return w->app;
 }
 
+static void
+on_over_budget(struct unread *u)
+{
+	stream_abort(container_of(u, struct stream, unread), CODE_OVERLOAD,
+		"its bytes were unread for the longest time, and unread_budget is used up");
+}
+
+void
+worker_streams_init(struct worker_streams *ws, struct worker *w, struct budget *b)
+{
+	list_init(&ws->flushing);
+	budget_join(&ws->budget, b, w, on_over_budget);
+}
+
 void
 worker_streams_abort(struct worker *w)
 {
 	struct worker_streams *ws = worker_streams(w);
 	struct list *n, *tmp;
 
+	budget_leave(&ws->budget);
 	list_each(n, tmp, &ws->flushing)
 		stream_abort(list_entry(n, struct stream, node), CODE_SHUTDOWN, NULL);
 }

@@ -14,6 +14,7 @@
 #define ADIT_TUNNEL_SESSION_H
 
 #include "io/conn.h"
+#include "tunnel/budget.h"
 #include "tunnel/conf.h"
 #include "tunnel/stream.h"
 #include "wire/mux.h"
@@ -83,16 +84,18 @@ void session_on_goaway(struct mux *m, const struct msg_goaway *goaway); /* remem
 void session_on_closed(struct mux *m, uint16_t code, const char *text, bool local,
 	uint32_t retry_ms);
 
-/* Streams that have left their sessions and still flush; one list for each worker, in w->app. */
+/* What a worker keeps of all its streams, those included that have left their sessions and still
+ * flush. In w->app. */
 struct worker_streams {
-	struct list flushing; /* oldest first */
+	struct list flushing; /* the streams without a session */
 	size_t n_flushing;
-	uint64_t bytes; /* that they have to deliver still; bounded by FLUSHING_BYTES_MAX */
+	struct budget_user budget; /* for the bytes that sockets have not taken yet */
 	struct mux_pool datagrams; /* of all sessions here */
 };
 /* w->app begins with it, on server and agent. */
 struct worker_streams *worker_streams(struct worker *w);
-/* Resets them; when the worker stops. */
+void worker_streams_init(struct worker_streams *ws, struct worker *w, struct budget *b);
+/* Resets those that flush; when the worker stops. */
 void worker_streams_abort(struct worker *w);
 
 #endif

@@ -15,8 +15,6 @@
 #include "tunnel/session.h"
 #include "util/compiler.h"
 
-#define FLUSHING_BYTES_MAX (64u * 1024 * 1024)
-
 /* The time of a stream that lives on by itself. */
 struct flush {
 	struct timer timer;
@@ -85,6 +83,12 @@ drop_pipe(struct stream *st)
 }
 
 static void
+count_unread(struct stream *st)
+{
+	budget_unread(&worker_streams(st->w)->budget, &st->unread, waiting(st));
+}
+
+static void
 end_socket(struct stream *st, bool clean)
 {
 	if (st->dead)
@@ -97,10 +101,9 @@ end_socket(struct stream *st, bool clean)
 	} else {
 		sock_abort(&st->sock);
 	}
-	if (st->s == NULL)
-		worker_streams(st->w)->bytes -= waiting(st);
 	drop_pipe(st);
 	bufq_fini(&st->out);
+	count_unread(st);
 }
 
 /* Both directions have ended as they should: close without RST. */
@@ -136,9 +139,8 @@ broken(struct stream *st)
 static void
 took(struct stream *st, size_t n)
 {
-	if (st->s == NULL)
-		worker_streams(st->w)->bytes -= n;
 	st->tx_bytes += n;
+	count_unread(st);
 	count(&st->w->stats.tx_bytes, n);
 	if (st->ms != NULL)
 		mux_consumed(st->ms, n);
@@ -215,6 +217,7 @@ keep(struct stream *st, const uint8_t *p, size_t n)
 		stream_abort(st, CODE_OVERLOAD, "out of memory");
 		return;
 	}
+	count_unread(st);
 	if (st->connected)
 		sock_want_write(&st->sock, true);
 }
@@ -278,8 +281,10 @@ stream_take(struct stream *st, struct sock *link, size_t n)
 	if (r <= 0)
 		return r;
 	http_watch_skip_request(st->watch, (uint64_t)r);
-	if (drain(st) == -EAGAIN)
+	if (drain(st) == -EAGAIN) {
+		count_unread(st);
 		sock_want_write(&st->sock, true);
+	}
 	return r;
 }
 
@@ -396,14 +401,6 @@ flush_begin(struct stream *st, int64_t ms)
 	timer_start(&f->timer, ms);
 }
 
-/* No credit bounds these any more: over the limit the oldest is given up, and again. */
-static void
-bound_flushing(struct worker_streams *ws)
-{
-	while (ws->bytes > FLUSHING_BYTES_MAX)
-		stream_abort(list_entry(ws->flushing.next, struct stream, node), CODE_OVERLOAD, NULL);
-}
-
 void
 stream_gone(struct stream *st)
 {
@@ -419,8 +416,6 @@ stream_gone(struct stream *st)
 		flush_begin(st, st->s->limits->flush_timeout);
 		st->s->n_streams--;
 		st->s = NULL;
-		ws->bytes += waiting(st);
-		bound_flushing(ws);
 	}
 	settle(st);
 }
@@ -442,6 +437,7 @@ stream_new(struct session *s)
 	list_init(&st->reap.node);
 	st->reap.run = on_reap;
 	bufq_init(&st->out);
+	unread_init(&st->unread);
 	sock_init_closed(&st->sock, s->w, &stream_sock_ops);
 	list_push(&s->streams, &st->node);
 	s->n_streams++;

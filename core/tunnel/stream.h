@@ -15,6 +15,7 @@
 #define ADIT_TUNNEL_STREAM_H
 
 #include "io/sock.h"
+#include "tunnel/unread.h"
 #include "util/bufq.h"
 #include "wire/mux.h"
 
@@ -36,6 +37,7 @@ struct stream {
 	struct list node;      /* in session->streams, or the worker's list of streams that flush */
 	struct pipe *pipe;     /* bytes for the socket that came aside, or NULL */
 	struct bufq out;       /* for the socket, behind those */
+	struct unread unread;  /* what of it the worker's budget has counted */
 	struct turn_end reap;
 	struct flush *flush;   /* while it flushes without a session, or NULL */
 	bool connected;        /* else bytes are kept until it is */

@@ -123,14 +123,15 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_vectors_SOURCES = %D%/test-vectors.c $(pair_sources) $(frametext_sources)
 %C%_test_vectors_LDADD = $(unit_libs)
 
-# Who may log in, and who owns what.
-tunnel_tests = %D%/test-flow %D%/test-gate %D%/test-group %D%/test-place %D%/test-registry \
-	%D%/test-walk
+# Who may log in, who owns what, and whose bytes have waited long enough.
+tunnel_tests = %D%/test-budget %D%/test-flow %D%/test-gate %D%/test-group %D%/test-place \
+	%D%/test-registry %D%/test-unread %D%/test-walk
 check_PROGRAMS += $(tunnel_tests)
 TESTS += $(tunnel_tests)
 %C%_test_flow_LDADD = $(unit_libs)
+%C%_test_budget_LDADD = $(unit_libs)
 %C%_test_gate_LDADD = $(unit_libs)
 %C%_test_group_LDADD = $(unit_libs)
 %C%_test_place_LDADD = $(unit_libs)
 %C%_test_registry_LDADD = $(unit_libs)
-%C%_test_walk_LDADD = $(unit_libs)
+%C%_test_unread_LDADD = $(unit_libs)

@@ -81,7 +81,7 @@ def stopped_uploads(site, agent, n):
             except OSError:             # reset, which is what some wait for
                 left[sock] = 0
         return sum(left.values())
-    settled(push)
+    settled(push, 0.5)
     return socks
 
 
@@ -128,7 +128,7 @@ def test_a_thousand_stopped_readers(site, target):
     before = [memory(p) for p in (server, *agents)]
 
     socks = [s for agent in agents for s in stopped_downloads(site, agent, 334)]
-    settled(lambda: sent(site, target), timeout=120)
+    settled(lambda: sent(site, target), 0.5, timeout=120)
     all_go_on(site, agents)
     grown = [memory(p, "VmHWM") - b for p, b in zip((server, *agents), before)]
     print("grown by", ", ".join("%.1f MiB" % (g / MIB) for g in grown))
@@ -144,14 +144,14 @@ def test_over_the_budget_the_oldest_go(site, target):
                                  "stream_window_max": "64KiB"})
     agents = [start_agent(site, server, target, "agent%d" % i) for i in range(3)]
     first = stopped_downloads(site, agents[0], 60)
-    settled(lambda: sent(site, target))
+    settled(lambda: sent(site, target), 0.5)
     assert resets(first) == 0
     others = []
     while "unread_budget is used up" not in server.text():
         others += stopped_downloads(site, agents[1 + len(others) // 10 % 2], 10)
-        settled(lambda: sent(site, target))
+        settled(lambda: sent(site, target), 0.5)
         assert len(others) < 200
-    gone = settled(lambda: resets(first))
+    gone = settled(lambda: resets(first), 0.5)
     print("%d of 60 old streams were reset, %d of %d new ones" % (gone, resets(others), len(others)))
     assert 0 < gone < 60 and resets(others) == 0
     all_go_on(site, agents)
@@ -173,7 +173,7 @@ def test_an_agent_has_a_budget_too(site, target):
     before = memory(agent)
     socks = stopped_uploads(site, agent, 250)
     until(lambda: resets(socks) > 0, "the oldest are reset")
-    left = len(socks) - settled(lambda: resets(socks))
+    left = len(socks) - settled(lambda: resets(socks), 0.5)
     print("%d of 250 streams are left, %.1f MiB more" % (
         left, (memory(agent, "VmHWM") - before) / MIB))
     assert left > 0

@@ -103,7 +103,7 @@ budget_unread(struct budget_user *user, struct unread *u, size_t n)
 		worker_at_end(user->w, &user->relieve);
 }
 
-/* ---- Relief --------------------------------------------------------------------------------------- */
+/* ---- Relief ----------------------------------------------------------------------------------- */
 
 static void
 relief_end(struct relief *r)
@@ -205,7 +205,7 @@ on_over(struct turn_end *t)
 	relieve(user, r);
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------- */
 
 void
 budget_join(struct budget_user *user, struct budget *b, struct worker *w,

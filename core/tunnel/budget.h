@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The budget for unread bytes of all workers together (limit unread_budget). Over it, the streams whose
- * bytes wait for the longest time are reset, until a tenth is free.
+/* The budget for unread bytes of all workers together (limit unread_budget). Over it, the streams
+ * whose bytes wait for the longest time are reset, until a tenth is free.
  *
  * Each worker counts for itself and now and then adds what has changed to the total, which is an
- * atomic number; so the total is right but for 64 KiB of each worker. Whoever finds it over the budget
- * begins, and there is one at a time: it is a message that goes to the worker with the oldest bytes,
+ * atomic number; so the total is right but for 64 KiB of each worker. Whoever finds it over the
+ * budget begins, and there is one at a time: it is a message that goes to the worker with the oldest bytes,
  * which resets streams as long as it has the oldest, and then sends it on. Which worker that is,
  * each shows by an atomic time. There are no locks but the mailboxes', and nobody walks a list. */
 

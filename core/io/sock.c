@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Non-blocking TCP sockets on a worker's loop. Owner worker only. The watcher is always stopped
- * before its descriptor is closed; one descriptor has one watcher, whose events follow what the owner
- * wants (libev tells the kernel only when a turn has changed them). */
+ * before its descriptor is closed; one descriptor has one watcher, whose events follow what the
+ * owner wants (libev tells the kernel only when a turn has changed them). */
 
 #include <config.h>
 
@@ -114,8 +114,8 @@ sock_connect(struct sock *s, const struct addr *to)
 	sock_init(s, s->w, fd, s->ops);
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	s->connecting = true;
-	/* On this host a connection is often there already: then the event is fed at once, without the
-	 * kernel being asked for it. */
+	/* On this host a connection is often there already: then the event is fed at once, without
+	 * the kernel being asked for it. */
 	s->connected_at_once = has_peer(fd);
 	if (s->connected_at_once)
 		ev_feed_event(s->w->loop, &s->io, EV_WRITE);

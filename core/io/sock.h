@@ -37,7 +37,8 @@ struct sock {
 	int want; /* EV_READ | EV_WRITE that the owner asked for */
 };
 
-/* Takes over an open non-blocking descriptor. TCP_NODELAY was set by who made it, or by its listener. */
+/* Takes over an open non-blocking descriptor. TCP_NODELAY was set by who made it, or by its
+ * listener. */
 void sock_init(struct sock *s, struct worker *w, int fd, const struct sock_ops *ops);
 
 /* Not open yet: fd is -1, everything may be called. */
@@ -67,13 +68,13 @@ void sock_abort(struct sock *s);   /* RST; harmless after close */
 /* The same for a descriptor that nobody has wrapped (and counted) yet. */
 void sock_abort_fd(int fd);
 
-/* On: whoever closes it, the kernel after a SIGKILL included, ends the connection with RST, so that a
- * peer never takes the death of this process for an end of the data. Connections inherit it from
+/* On: whoever closes it, the kernel after a SIGKILL included, ends the connection with RST, so that
+ * a peer never takes the death of this process for an end of the data. Connections inherit it from
  * their listener. Off before a clean sock_close(). */
 void sock_end_by_reset(int fd, bool on);
 
-/* Finds out within some minutes that a peer has vanished (TCP keep-alive after 2 minutes of silence).
- * Connections inherit it from their listener. */
+/* Finds out within some minutes that a peer has vanished (TCP keep-alive after 2 minutes of
+ * silence). Connections inherit it from their listener. */
 void sock_keep_alive(int fd);
 
 /* For a link: keep-alive, and TCP_USER_TIMEOUT in milliseconds. */

@@ -190,8 +190,8 @@ on_probe(struct ev_loop *loop ATTR_UNUSED, ev_io *ev ATTR_UNUSED, int revents AT
 {
 }
 
-/* The loop's epoll set, which libev does not tell: the one that has what the loop watches. -1: it is
- * none of the lowest descriptors, where it should be. The loop is new. */
+/* The loop's epoll set, which libev does not tell: the one that has what the loop watches. -1: it
+ * is none of the lowest descriptors, where it should be. The loop is new. */
 static int
 epoll_of(struct ev_loop *loop)
 {

@@ -119,8 +119,8 @@ void worker_reap(struct worker *w, struct turn_end *t);
  * over 20 ms. what is a constant text. */
 void worker_note(struct worker *w, const char *what);
 
-/* For a descriptor that goes to another worker, when its watcher has been stopped: libev leaves it in the
- * loop's epoll set, trusting that it will be closed. */
+/* For a descriptor that goes to another worker, when its watcher has been stopped: libev leaves it
+ * in the loop's epoll set, trusting that it will be closed. */
 void worker_forget_fd(struct worker *w, int fd);
 
 struct chunk *chunk_get(struct worker *w);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The agent as the program sees it, and all its decisions: which session tries when, what their losses
- * mean for the whole, and the end. Main thread, except for agent_say(), which carries an event there.
- * An event holds a reference, so what is still on its way when the agent is freed finds it.
+/* The agent as the program sees it, and all its decisions: which session tries when, what their
+ * losses mean for the whole, and the end. Main thread, except for agent_say(), which carries an
+ * event there. An event holds a reference, so what is still on its way when the agent is freed
+ * finds it.
  *
- * While no session is up one of them tries, after 1, 2, 4, 8, 16, 30 s with full jitter, for ever by
- * default; so a wrong token is one failed login and not one of each. When the first has a tunnel the
- * others follow, and each comes back by itself from then on. */
+ * While no session is up one of them tries, after 1, 2, 4, 8, 16, 30 s with full jitter, for ever
+ * by default; so a wrong token is one failed login and not one of each. When the first has a tunnel
+ * the others follow, and each comes back by itself from then on. */
 
 #include <config.h>
 
@@ -30,7 +31,7 @@ struct event_msg {
 	bool lasted;
 };
 
-/* ---- Attempts ------------------------------------------------------------------------------------ */
+/* ---- Attempts -------------------------------------------------------------------------------- */
 
 static int64_t
 backoff_ms(unsigned attempt)
@@ -102,12 +103,13 @@ static bool
 another_tries(const struct agent *a, const struct member *m)
 {
 	for (unsigned i = 0; i < a->conf->sessions; i++)
-		if (&a->member[i] != m && (a->member[i].timed || a->member[i].state == MEMBER_TRYING))
+		if (&a->member[i] != m &&
+			(a->member[i].timed || a->member[i].state == MEMBER_TRYING))
 			return true;
 	return false;
 }
 
-/* ---- The end ------------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 static void
 stop(struct agent *a, uint16_t code, const char *text, bool fatal)
@@ -136,7 +138,7 @@ on_worker_stopped(struct agent *a)
 		a->event(a->ctx, &a->last);
 }
 
-/* ---- What sessions report ------------------------------------------------------------------------ */
+/* ---- What sessions report -------------------------------------------------------------------- */
 
 /* Codes that another attempt would meet again. */
 static bool
@@ -185,8 +187,8 @@ on_tunnel(struct member *m, const struct agent_event *ev)
 	if (m == a->lead)
 		a->event(a->ctx, ev);
 	else if (ev->kind != AGENT_TUNNEL_UP)
-		log_limited(&limit, LOG_WARN, "session %u: tunnel=%s is not published: %s", ev->session,
-			ev->tunnel->name, ev->text);
+		log_limited(&limit, LOG_WARN, "session %u: tunnel=%s is not published: %s",
+			ev->session, ev->tunnel->name, ev->text);
 	if (ev->kind != AGENT_TUNNEL_GONE)
 		on_answered(m);
 	if (ev->kind == AGENT_TUNNEL_UP) {
@@ -298,7 +300,7 @@ heard(struct agent *a, struct agent_event *ev, bool lasted)
 	}
 }
 
-/* ---- Events -------------------------------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 static void
 unref(struct agent *a)
@@ -338,7 +340,7 @@ agent_say(struct agent *a, const struct agent_event *ev, bool lasted)
 		on_event(&m->msg, true);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static int
 start_workers(struct agent *a)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* A link of the agent: resolve, connect, hand over to a session. One attempt each time that the main
- * thread asks for one; what became of it is reported there. Runs on the link's worker. */
+/* A link of the agent: resolve, connect, hand over to a session. One attempt each time that the
+ * main thread asks for one; what became of it is reported there. Runs on the link's worker. */
 
 #include <config.h>
 
@@ -31,13 +31,14 @@ lost(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms, bo
 }
 
 void
-agent_link_down(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms, bool lasted)
+agent_link_down(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms,
+	bool lasted)
 {
 	l->session = NULL;
 	lost(l, code != CODE_NONE ? code : CODE_INTERNAL, text, retry_ms, lasted);
 }
 
-/* ---- Connecting ---------------------------------------------------------------------------------- */
+/* ---- Connecting ------------------------------------------------------------------------------ */
 
 static void try_next(struct agent_link *l);
 
@@ -161,7 +162,7 @@ on_timer(struct timer *t)
 	try_next(l);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 struct agent_link *
 agent_link_new(struct agent_worker *aw, uint8_t member)

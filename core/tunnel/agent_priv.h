@@ -3,7 +3,8 @@
 
 /* What the files of the agent share: agent.c (the whole and its decisions, main thread),
  * agent_worker.c (one worker's part), agent_link.c (connecting), agent_session.c (one login and its
- * streams), target.c (dialling), udp_target.c (flows). All but agent.c run on the agent's workers. */
+ * streams), target.c (dialling), udp_target.c (flows). All but agent.c run on the agent's
+ * workers. */
 
 #ifndef ADIT_TUNNEL_AGENT_PRIV_H
 #define ADIT_TUNNEL_AGENT_PRIV_H
@@ -105,12 +106,12 @@ agent_worker(struct worker *w)
 	return w->app;
 }
 
-/* ---- agent.c, any of the agent's threads ---------------------------------------------------------*/
-/* Reports to the main thread. Of the events a worker says AGENT_CONNECTED, AGENT_TUNNEL_…, AGENT_LOST
- * (lasted: the session did) and, when nothing of it is left, AGENT_STOPPED. */
+/* ---- agent.c, any of the agent's threads ------------------------------------------------------*/
+/* Reports to the main thread. Of the events a worker says AGENT_CONNECTED, AGENT_TUNNEL_…,
+ * AGENT_LOST (lasted: the session did) and, when nothing of it is left, AGENT_STOPPED. */
 void agent_say(struct agent *a, const struct agent_event *ev, bool lasted);
 
-/* ---- agent_worker.c -------------------------------------------------------------------------------*/
+/* ---- agent_worker.c ---------------------------------------------------------------------------*/
 int agent_worker_init(struct worker *w, void *agent);
 void agent_worker_fini(struct worker *w);
 /* Asks for one attempt of a member, and for the end of all of the worker's. */
@@ -119,7 +120,7 @@ int agent_post_stop(struct worker *w);
 /* Looks whether a worker that is to stop has. */
 void agent_worker_check(struct agent_worker *aw);
 
-/* ---- agent_link.c ---------------------------------------------------------------------------------*/
+/* ---- agent_link.c -----------------------------------------------------------------------------*/
 struct agent_link *agent_link_new(struct agent_worker *aw, uint8_t member);
 void agent_link_go(struct agent_link *l);   /* one attempt; harmless unless it is idle */
 void agent_link_stop(struct agent_link *l); /* says goodbye if it is up */
@@ -130,15 +131,15 @@ void agent_link_down(struct agent_link *l, uint16_t code, const char *text, int6
 void agent_link_close(struct agent_link *l);
 void agent_link_free(struct agent_link *l);
 
-/* ---- agent_session.c ------------------------------------------------------------------------------*/
+/* ---- agent_session.c --------------------------------------------------------------------------*/
 /* NULL when the transport refuses. Takes over fd. */
 struct agent_session *agent_session_open(struct agent_link *l, int fd);
 
-/* ---- target.c -------------------------------------------------------------------------------------*/
+/* ---- target.c ---------------------------------------------------------------------------------*/
 /* Connects a new stream to the tunnel's target and answers OPEN. */
 void target_dial(struct agent_session *as, struct mux_stream *ms, const struct tunnel_conf *tunnel);
 
-/* ---- udp_target.c ----------------------------------------------------------------------------------*/
+/* ---- udp_target.c -----------------------------------------------------------------------------*/
 /* The same for a stream of datagrams; and its upcalls. */
 void udp_target_open(struct agent_session *as, struct mux_stream *ms,
 	const struct tunnel_conf *tunnel);

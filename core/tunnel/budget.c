@@ -103,7 +103,7 @@ budget_unread(struct budget_user *user, struct unread *u, size_t n)
 		worker_at_end(user->w, &user->relieve);
 }
 
-/* ---- Relief ----------------------------------------------------------------------------------- */
+/* ---- Relief ---------------------------------------------------------------------------------- */
 
 static void
 relief_end(struct relief *r)
@@ -114,7 +114,8 @@ relief_end(struct relief *r)
 
 	if (r->n_reset > 0)
 		log_limited(&limit, LOG_WARN,
-			"unread_budget is used up: %s reset that had not been read for %s or longer, "
+			"unread_budget is used up: %s reset that had not been read for %s or "
+			"longer, "
 			"which frees %s",
 			units_count(r->n_reset, "stream", n, sizeof(n)),
 			units_ms_human(r->waited_ms, waited, sizeof(waited)),
@@ -205,7 +206,7 @@ on_over(struct turn_end *t)
 	relieve(user, r);
 }
 
-/* ---- Life ------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 void
 budget_join(struct budget_user *user, struct budget *b, struct worker *w,

@@ -6,9 +6,10 @@
  *
  * Each worker counts for itself and now and then adds what has changed to the total, which is an
  * atomic number; so the total is right but for 64 KiB of each worker. Whoever finds it over the
- * budget begins, and there is one at a time: it is a message that goes to the worker with the oldest bytes,
- * which resets streams as long as it has the oldest, and then sends it on. Which worker that is,
- * each shows by an atomic time. There are no locks but the mailboxes', and nobody walks a list. */
+ * budget begins, and there is one at a time: it is a message that goes to the worker with the
+ * oldest bytes, which resets streams as long as it has the oldest, and then sends it on. Which
+ * worker that is, each shows by an atomic time. There are no locks but the mailboxes', and nobody
+ * walks a list. */
 
 #ifndef ADIT_TUNNEL_BUDGET_H
 #define ADIT_TUNNEL_BUDGET_H
@@ -35,7 +36,7 @@ struct budget_user {
 	int64_t counted; /* of list.bytes: what is in the total */
 	int64_t shown;   /* the time that others see */
 	struct turn_end relieve;
-	void (*reset)(struct unread *u); /* what to do with the oldest; it has no unread bytes then */
+	void (*reset)(struct unread *u); /* for the oldest; it has no unread bytes then */
 };
 
 /* Main thread, before the workers start and after they are joined. */

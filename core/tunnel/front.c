@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The public front: one listener for each claimed address, on the worker of the session that bound it
- * first. It stays when the agent leaves, and follows when it comes back on another worker. A client
- * for a session of another worker moves once, as a descriptor, before anything is known about it.
- * Owner: its worker. */
+/* The public front: one listener for each claimed address, on the worker of the session that bound
+ * it first. It stays when the agent leaves, and follows when it comes back on another worker. A
+ * client for a session of another worker moves once, as a descriptor, before anything is known
+ * about it. Owner: its worker. */
 
 #include <config.h>
 

@@ -50,7 +50,7 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 		"names and ports stay reserved for an agent that is away")                         \
 	X(drain_for, MS, 30000, 0, 3600000, "streams may go on after SIGTERM")                     \
 	X(stream_window, BYTES, 262144, 16384, 16777216, "unread bytes of one stream at first")    \
-	X(stream_window_max, BYTES, 16777216, 16384, 268435456,                                      \
+	X(stream_window_max, BYTES, 16777216, 16384, 268435456,                              \
 		"unread bytes of one stream that has proved fast")                                 \
 	X(session_window, BYTES, 33554432, 65536, 1073741824,                                      \
 		"unread bytes of a session's streams above 16 KiB each")                           \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The server as a whole. Main thread only: it listens for agents, hands each link to the worker with
- * most time to spare, puts configurations in force, and ends everything in order: listeners, workers,
- * then what they used. */
+/* The server as a whole. Main thread only: it listens for agents, hands each link to the worker
+ * with most time to spare, puts configurations in force, and ends everything in order: listeners,
+ * workers, then what they used. */
 
 #include <config.h>
 
@@ -29,7 +29,7 @@ struct agent_listener {
 	struct turn_end reap;
 };
 
-/* ---- Links --------------------------------------------------------------------------------------- */
+/* ---- Links ----------------------------------------------------------------------------------- */
 
 static unsigned
 pick_worker(struct server *s)
@@ -185,7 +185,8 @@ listener_find(struct server *s, const struct addr *a)
 	return NULL;
 }
 
-/* Opens what conf has and the server does not; into gets the new ones. Those that stay are marked. */
+/* Opens what conf has and the server does not; into gets the new ones. Those that stay are
+ * marked. */
 static int
 listeners_prepare(struct server *s, struct server_conf *conf, struct list *into, struct err *e)
 {
@@ -229,7 +230,7 @@ listeners_switch(struct server *s, struct server_conf *conf, struct list *fresh)
 			listener_find(s, &conf->modules.transport[i]->listen[k])->transport = i;
 }
 
-/* ---- Time ---------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static void
 on_sweep(struct timer *t)
@@ -257,7 +258,7 @@ on_drain_timer(struct timer *t)
 	s->on_drained(s->ctx);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static int
 start_workers(struct server *s, struct err *e)

@@ -67,10 +67,11 @@ server_worker(struct worker *w)
 	return w->app;
 }
 
-/* ---- server_worker.c ---------------------------------------------------------------------------- */
+/* ---- server_worker.c ------------------------------------------------------------------------- */
 int server_worker_init(struct worker *w, void *server);
 void server_worker_fini(struct worker *w);
-void server_worker_free(struct server_worker *sw); /* main thread, after the join; NULL is harmless */
+/* Main thread, after the join; NULL is harmless. */
+void server_worker_free(struct server_worker *sw);
 struct worker_conf *worker_conf_use(struct server_worker *sw);
 void worker_conf_done(struct server_worker *sw, struct worker_conf *wc);
 /* Hands a reference back to the main thread. Any worker. */
@@ -84,14 +85,14 @@ int post_client(struct worker *to, int fd, const struct addr *from, uint64_t ses
 	uint32_t tunnel);
 int post_kick(struct worker *to, uint64_t session, uint16_t code, const char *text);
 int post_close_front(struct worker *to, uint64_t claim);
-/* Moves a front to where its claim's sessions are, and the socket on its way; name: of a UDP tunnel, or
- * NULL. */
+/* Moves a front to where its claim's sessions are, and the socket on its way; name: of a UDP
+ * tunnel, or NULL. */
 int post_follow(struct worker *to, uint64_t claim);
 int post_front(struct worker *to, int fd, uint64_t claim, const char *name);
 int post_conf(struct worker *to, struct server_conf *conf);
 int post_drain(struct worker *to, bool now);
 
-/* ---- server_session.c --------------------------------------------------------------------------- */
+/* ---- server_session.c ------------------------------------------------------------------------ */
 struct tunnel {
 	uint32_t id;
 	char name[NAME_MAX_LEN + 1];
@@ -147,23 +148,25 @@ void server_session_destroy(struct server_session *ss);
 /* "session 3f2a… account=… agent=…" for logs; a static buffer of the worker's thread. */
 const char *server_session_name(const struct server_session *ss);
 
-/* ---- bind.c --------------------------------------------------------------------------------------*/
+/* ---- bind.c -----------------------------------------------------------------------------------*/
 void server_on_bind(struct mux *m, const struct msg_bind *bind);
 void server_on_unbind(struct mux *m, const struct msg_bind_fail *unbind);
 
-/* ---- front.c -------------------------------------------------------------------------------------*/
+/* ---- front.c ----------------------------------------------------------------------------------*/
 /* Listens for clients of a claim. 0 or a negative errno (nothing is left then). */
 int front_open(struct server_worker *sw, uint64_t claim, const struct addr *a);
-/* Moves it, of TCP or UDP, to a worker where a session has the claim; harmless when there is none. */
+/* Moves it, of TCP or UDP, to a worker where a session has the claim; harmless when there is
+ * none. */
 void front_follow(struct server_worker *sw, uint64_t claim);
 /* The other end of it; takes fd over. name: of a UDP tunnel, or NULL. */
 void front_arrived(struct server_worker *sw, uint64_t claim, const char *name, int fd);
 void front_close(struct server_worker *sw, uint64_t claim); /* harmless when there is none */
 void fronts_close(struct server_worker *sw);
 
-/* ---- udp_front.c ---------------------------------------------------------------------------------*/
+/* ---- udp_front.c ------------------------------------------------------------------------------*/
 /* The same for datagrams; name is the tunnel's. */
-int udp_front_open(struct server_worker *sw, uint64_t claim, const char *name, const struct addr *a);
+int udp_front_open(struct server_worker *sw, uint64_t claim, const char *name,
+	const struct addr *a);
 void udp_front_close(struct server_worker *sw, uint64_t claim);
 void udp_fronts_close(struct server_worker *sw);
 /* Sends the front to worker to; harmless when there is none. */

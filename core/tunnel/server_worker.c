@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* One worker's part of the server: what it holds, and the messages that reach it. Owner: the worker;
- * only the post_… functions may be called by others. A message that comes late (the worker ends)
- * releases what it carries. */
+/* One worker's part of the server: what it holds, and the messages that reach it. Owner: the
+ * worker; only the post_… functions may be called by others. A message that comes late (the worker
+ * ends) releases what it carries. */
 
 #include <config.h>
 
@@ -18,7 +18,7 @@
 
 #define RETURN_AFTER_MS 1000 /* what agents are told when the server drains */
 
-/* ---- Configurations ------------------------------------------------------------------------------ */
+/* ---- Configurations -------------------------------------------------------------------------- */
 
 static struct worker_conf *
 worker_conf_new(struct worker *w, struct server_conf *conf)
@@ -114,7 +114,7 @@ post_conf(struct worker *to, struct server_conf *conf)
 	return rc;
 }
 
-/* ---- Links and clients --------------------------------------------------------------------------- */
+/* ---- Links and clients ----------------------------------------------------------------------- */
 
 struct fd_msg {
 	struct mbox_msg msg;
@@ -202,7 +202,8 @@ on_front(struct mbox_msg *msg, bool late)
 	if (late)
 		close(m->fd);
 	else
-		front_arrived(server_worker(m->to), m->claim, m->name[0] != '\0' ? m->name : NULL, m->fd);
+		front_arrived(server_worker(m->to), m->claim, m->name[0] != '\0' ? m->name : NULL,
+			m->fd);
 	free(m);
 }
 
@@ -223,7 +224,7 @@ post_front(struct worker *to, int fd, uint64_t claim, const char *name)
 	return rc;
 }
 
-/* ---- Other messages ------------------------------------------------------------------------------ */
+/* ---- Other messages -------------------------------------------------------------------------- */
 
 struct id_msg {
 	struct mbox_msg msg;
@@ -300,7 +301,7 @@ post_follow(struct worker *to, uint64_t claim)
 	return post_id(to, &(struct id_msg){.msg.deliver = on_follow, .id = claim});
 }
 
-/* ---- Drain --------------------------------------------------------------------------------------- */
+/* ---- Drain ----------------------------------------------------------------------------------- */
 
 static void
 on_worker_drained(struct mbox_msg *msg, bool late)
@@ -382,7 +383,7 @@ post_drain(struct worker *to, bool now)
 	return post_id(to, &(struct id_msg){.msg.deliver = on_drain, .now = now});
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 int
 server_worker_init(struct worker *w, void *arg)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* What both roles of a session do. Owner worker only. session_end() is the one place where a session
- * becomes ended. */
+/* What both roles of a session do. Owner worker only. session_end() is the one place where a
+ * session becomes ended. */
 
 #include <config.h>
 
@@ -59,7 +59,7 @@ session_fail(struct session *s, uint16_t code, const char *text)
 		mux_fail(&s->mux, code, text);
 }
 
-/* ---- Upcalls of the mux -------------------------------------------------------------------------- */
+/* ---- Upcalls of the mux ---------------------------------------------------------------------- */
 
 ssize_t
 session_on_pull(struct mux *m, struct mux_stream *ms, void *p, size_t n)
@@ -68,7 +68,8 @@ session_on_pull(struct mux *m, struct mux_stream *ms, void *p, size_t n)
 	return stream_pull(ms->user, p, n);
 }
 
-/* In tests the way of each piece of payload is thrown for, so that all changes between them happen. */
+/* In tests the way of each piece of payload is thrown for, so that all changes between them
+ * happen. */
 static bool
 declined(const struct session *s)
 {
@@ -148,7 +149,7 @@ session_on_closed(struct mux *m, uint16_t code, const char *text, bool local, ui
 	end(session_of(m), code, text, local, retry_ms);
 }
 
-/* ---- The link ------------------------------------------------------------------------------------ */
+/* ---- The link -------------------------------------------------------------------------------- */
 
 static void
 on_ready(struct conn *c)
@@ -192,8 +193,8 @@ on_read_max(struct conn *c)
 	return mux_read_hint(&container_of(c, struct session, conn)->mux);
 }
 
-/* What the kernel holds back is out of our hands: no more than a frame, so that it is as short a time
- * on a slow link as on a fast one. */
+/* What the kernel holds back is out of our hands: no more than a frame, so that it is as short a
+ * time on a slow link as on a fast one. */
 static void
 tune(struct session *s)
 {
@@ -265,7 +266,7 @@ static const struct conn_ops splice_ops = {
 	.closed = on_link_closed,
 };
 
-/* ---- Time ---------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static struct mono
 deadline(const struct session *s)
@@ -303,7 +304,7 @@ on_tick(struct timer *t)
 	timer_start_at(&s->tick, s->tick_at);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static void
 mux_conf_of(struct mux_conf *conf_r, enum role role, const struct limits *l,
@@ -382,7 +383,7 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	return 0;
 }
 
-/* ---- The worker's streams ------------------------------------------------------------------------ */
+/* ---- The worker's streams -------------------------------------------------------------------- */
 
 struct worker_streams *
 worker_streams(struct worker *w)

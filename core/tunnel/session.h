@@ -60,8 +60,8 @@ struct session_self {
 		      * transport has no layer */
 };
 
-/* Begins on a connected descriptor. 0, or -1 when the transport refuses: then ended() does not come and
- * the caller frees. */
+/* Begins on a connected descriptor. 0, or -1 when the transport refuses: then ended() does not come
+ * and the caller frees. */
 int session_open(struct session *s, struct worker *w, int fd, enum role role,
 	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
 	const char *host, const struct session_self *self);

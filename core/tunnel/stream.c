@@ -125,7 +125,8 @@ stream_abort(struct stream *st, uint16_t code, const char *text)
 	settle(st);
 }
 
-/* The socket failed. A target or client that is gone takes nothing more, whatever was ended before. */
+/* The socket failed. A target or client that is gone takes nothing more, whatever was ended
+ * before. */
 static void
 broken(struct stream *st)
 {
@@ -134,7 +135,7 @@ broken(struct stream *st)
 	stream_abort(st, role == ROLE_SERVER ? CODE_CLIENT_RESET : CODE_TARGET_RESET, NULL);
 }
 
-/* ---- To the socket ------------------------------------------------------------------------------- */
+/* ---- To the socket --------------------------------------------------------------------------- */
 
 static void
 took(struct stream *st, size_t n)
@@ -159,7 +160,8 @@ shut_if_due(struct stream *st)
 	finish_if_done(st);
 }
 
-/* What is in the pipe. 0: it is empty now; else -EAGAIN, or another errno, and the stream is broken. */
+/* What is in the pipe. 0: it is empty now; else -EAGAIN, or another errno, and the stream is
+ * broken. */
 static int
 drain(struct stream *st)
 {
@@ -302,7 +304,7 @@ stream_reset(struct stream *st)
 	settle(st);
 }
 
-/* ---- From the socket ----------------------------------------------------------------------------- */
+/* ---- From the socket ------------------------------------------------------------------------- */
 
 static void
 on_readable(struct sock *s)
@@ -366,14 +368,14 @@ stream_fetch(struct stream *st, size_t n, struct pipe **pipe_r)
 		count(&st->w->stats.rx_bytes, (uint64_t)r);
 		http_watch_skip_response(st->watch, (uint64_t)r);
 		st->bulk = (size_t)r >= aside_min(st);
-		if (st->bulk) /* how much is left the number does not tell: a pipe takes so many pieces */
+		if (st->bulk) /* the number does not tell how much is left: a pipe is full early */
 			mux_ready(st->ms);
 	}
 	came(st, r, r > 0 && !st->bulk);
 	return r;
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static void
 on_flush_timer(struct timer *t)

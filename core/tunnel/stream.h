@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* A stream bound to its socket: a public client at the server, a target at the agent. Bytes that the
- * link brought go to the socket at once; what it does not take waits in a queue that credit bounds.
- * Bytes of the socket are read only when the link takes them (pull).
+/* A stream bound to its socket: a public client at the server, a target at the agent. Bytes that
+ * the link brought go to the socket at once; what it does not take waits in a queue that credit
+ * bounds. Bytes of the socket are read only when the link takes them (pull).
  *
  * How it ends: FIN is passed on only if the peer sent FIN; every other end resets the socket. When
- * both directions have ended, the mux forgets the stream, and it lives on by itself until the socket
- * has taken the last bytes, or has taken nothing for flush_timeout.
+ * both directions have ended, the mux forgets the stream, and it lives on by itself until the
+ * socket has taken the last bytes, or has taken nothing for flush_timeout.
  *
  * Owner worker only. Freed at the end of the turn in which both the mux and the socket are done. */
 
@@ -19,8 +19,9 @@
 #include "util/bufq.h"
 #include "wire/mux.h"
 
-/* Bytes that the kernel keeps for a far end that does not take them. A thousand of these with as much as
- * the kernel likes would take all its memory for TCP, and then the link stands still, too. */
+/* Bytes that the kernel keeps for a far end that does not take them. A thousand of these with as
+ * much as the kernel likes would take all its memory for TCP, and then the link stands still,
+ * too. */
 #define STREAM_UNSENT 262144u
 
 struct dial;

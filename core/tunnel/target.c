@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Dialling: connects a stream to its tunnel's target, whose address comes from the agent's own
- * configuration and from nowhere else, and answers the server's OPEN. Runs on the agent's worker. */
+ * configuration and from nowhere else, and answers the server's OPEN. Runs on the agent's
+ * worker. */
 
 #include <config.h>
 
@@ -117,7 +118,8 @@ connected(struct dial *d)
 
 static void try_next(struct dial *d);
 
-/* Nobody listens, but the kernel gave our end the very port that we dial: a connection with itself. */
+/* Nobody listens, but the kernel gave our end the very port that we dial: a connection with
+ * itself. */
 static bool
 met_itself(const struct sock *s, uint16_t port)
 {

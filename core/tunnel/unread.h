@@ -5,9 +5,9 @@
  * one thread.
  *
  * A stream goes to the end of the list when bytes begin to wait, and again whenever all bytes that
- * were there at its last move have been taken. So the first is the one whose bytes wait for the longest
- * time, give or take the time in which a backlog is turned over once; and nothing has to be kept
- * for each byte, and nobody walks the list. */
+ * were there at its last move have been taken. So the first is the one whose bytes wait for the
+ * longest time, give or take the time in which a backlog is turned over once; and nothing has to be
+ * kept for each byte, and nobody walks the list. */
 
 #ifndef ADIT_TUNNEL_UNREAD_H
 #define ADIT_TUNNEL_UNREAD_H

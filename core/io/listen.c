@@ -103,6 +103,7 @@ listen_socket(const struct addr *a, int backlog)
 		return -errno;
 	if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) == 0 &&
 		set_flag(fd, IPPROTO_TCP, TCP_NODELAY) == 0 &&
+		set_flag(fd, SOL_SOCKET, SO_OOBINLINE) == 0 &&
 		(a->sa.sa_family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0) &&
 		bind(fd, &a->sa, a->len) == 0 && listen(fd, backlog) == 0)
 		return fd;

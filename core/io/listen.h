@@ -39,9 +39,9 @@ struct listener {
 };
 
 /* A listening socket without a worker, SO_REUSEADDR, close-on-exec, non-blocking; for the main
- * thread, so that errors are seen at start. Connections inherit TCP_NODELAY. A v6 address takes v6
- * only (IPV6_V6ONLY), whatever the system's default, so that "*" and "::" can be had side by side.
- * Returns the descriptor, not yet counted, or a negative errno. */
+ * thread, so that errors are seen at start. Connections inherit TCP_NODELAY and SO_OOBINLINE. A v6
+ * address takes v6 only (IPV6_V6ONLY), whatever the system's default, so that "*" and "::" can be
+ * had side by side. Returns the descriptor, not yet counted, or a negative errno. */
 int listen_socket(const struct addr *a, int backlog);
 
 /* Takes fd over and accepts on w, on whose thread it is called. */

@@ -121,6 +121,12 @@ pipe_put(struct worker *w, struct pipe *p)
 	list_push_front(&pool->free, &p->node); /* the warm one first */
 }
 
+bool
+pipe_scarce(struct worker *w)
+{
+	return pool_of(w)->n_used > PIPES_MAX / 2;
+}
+
 void
 pipe_pool_fini(struct worker *w)
 {
@@ -153,6 +159,16 @@ pipe_fill(struct pipe *p, struct sock *s, size_t n)
 	r = result(splice(s->fd, NULL, p->fd[1], NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
 	if (r > 0)
 		p->len += (size_t)r;
+	return r;
+}
+
+ssize_t
+pipe_read(struct pipe *p, void *buf, size_t n)
+{
+	ssize_t r = result(read(p->fd[0], buf, n));
+
+	if (r > 0)
+		p->len -= (size_t)r;
 	return r;
 }
 

@@ -31,6 +31,12 @@ void pipe_pool_fini(struct worker *w);
  * is full), or another negative errno. */
 ssize_t pipe_fill(struct pipe *p, struct sock *s, size_t n);
 
+/* Many are in use: whoever cannot use one now should rather copy than keep it. */
+bool pipe_scarce(struct worker *w);
+
+/* Up to n of p's bytes, copied. Bytes, or a negative errno. */
+ssize_t pipe_read(struct pipe *p, void *buf, size_t n);
+
 /* Moves up to all of p's bytes into s, which holds at least one. more: others follow at once.
  * Bytes, -EAGAIN when s is full, or another negative errno. */
 ssize_t pipe_drain(struct pipe *p, struct sock *s, bool more);

@@ -8,8 +8,7 @@
 #include <config.h>
 
 #include <errno.h>
-#include <linux/tcp.h> /* the C library's knows no tcpi_min_rtt */
-#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -113,6 +112,7 @@ sock_connect(struct sock *s, const struct addr *to)
 	}
 	sock_init(s, s->w, fd, s->ops);
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* urgent bytes are bytes */
 	s->connecting = true;
 	/* On this host a connection is often there already: then the event is fed at once, without
 	 * the kernel being asked for it. */
@@ -245,19 +245,6 @@ void
 sock_unsent(int fd, size_t bytes)
 {
 	set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)MIN(bytes, INT32_MAX));
-}
-
-int64_t
-sock_rtt_us(const struct sock *s)
-{
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
-
-	if (s->fd < 0 || getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return 0;
-	if (len < offsetof(struct tcp_info, tcpi_min_rtt) + sizeof(info.tcpi_min_rtt))
-		return 0;
-	return info.tcpi_min_rtt < UINT32_MAX ? info.tcpi_min_rtt : 0;
 }
 
 void

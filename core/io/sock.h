@@ -84,10 +84,6 @@ void sock_tune_link(struct sock *s, int64_t dead_ms);
  * Connections inherit it from their listener. */
 void sock_unsent(int fd, size_t bytes);
 
-/* The least round trip time of the last minutes in microseconds, by the kernel's measure; 0 when it
- * has none. */
-int64_t sock_rtt_us(const struct sock *s);
-
 /* Addresses of both ends; a zero address when the socket is closed. */
 void sock_peer(const struct sock *s, struct addr *a_r);
 void sock_local(const struct sock *s, struct addr *a_r);

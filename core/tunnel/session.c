@@ -19,7 +19,6 @@
 #define GRAIN_PART 64 /* and never more than this part of the shortest time that is waited for */
 #define LINGER_MS 1000         /* for a GOAWAY to be taken */
 #define UNSENT_MAX (128u * 1024) /* bytes that the kernel keeps of a link */
-#define TUNE_MS 100            /* how often a busy link's round trip time is asked for */
 
 static struct session *
 session_of(struct mux *m)
@@ -202,10 +201,6 @@ tune(struct session *s)
 
 	if (unsent < s->unsent / 2 || unsent > s->unsent)
 		sock_unsent(s->conn.sock.fd, s->unsent = unsent);
-	if (s->n_streams == 0 || mono_diff_ms(s->w->now, s->tuned_at) < TUNE_MS)
-		return;
-	s->tuned_at = s->w->now;
-	mux_link_rtt(&s->mux, sock_rtt_us(&s->conn.sock));
 }
 
 static size_t

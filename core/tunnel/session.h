@@ -42,7 +42,6 @@ struct session {
 	size_t n_streams;
 	struct turn_end reap;
 	bool ended, opened; /* opened: there was a link */
-	struct mono tuned_at; /* when the link was asked for its round trip time */
 	size_t unsent;        /* that its socket may hold */
 	bool dice;            /* for tests: whether payload moves aside is chosen at random */
 	struct pipe *aside; /* what fetch() took, until the conn has it */

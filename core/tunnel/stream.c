@@ -263,6 +263,30 @@ aside_min(const struct stream *st)
 	return st->ms->m->conf.aside_min;
 }
 
+/* splice(2) stops at urgent data for ever, with "nothing now" or even "the end": what it says is
+ * only believed when it has moved something, and reading finds out the rest. */
+static bool
+nothing_spliced(ssize_t r)
+{
+	return r == 0 || r == -EAGAIN;
+}
+
+/* The far end takes nothing, and others need the pipe: what is in it waits in the queue instead,
+ * which is empty while there is a pipe that is filled. */
+static void
+unpipe(struct stream *st)
+{
+	while (st->pipe->len > 0) {
+		ssize_t n = pipe_read(st->pipe, st->w->scratch, WORKER_SCRATCH);
+
+		if (n <= 0 || bufq_append(&st->out, st->w->scratch, (size_t)n) < 0) {
+			stream_abort(st, CODE_OVERLOAD, "out of memory");
+			return;
+		}
+	}
+	drop_pipe(st);
+}
+
 ssize_t
 stream_take(struct stream *st, struct sock *link, size_t n)
 {
@@ -278,12 +302,16 @@ stream_take(struct stream *st, struct sock *link, size_t n)
 	r = pipe_fill(st->pipe, link, n);
 	if (st->pipe->len == 0)
 		drop_pipe(st);
-	else if (r == -EAGAIN) /* which of the two cannot be told: reading finds out */
+	if (nothing_spliced(r)) /* or the pipe is full */
 		return -EOPNOTSUPP;
-	if (r <= 0)
+	if (r < 0)
 		return r;
 	http_watch_skip_request(st->watch, (uint64_t)r);
 	if (drain(st) == -EAGAIN) {
+		if (pipe_scarce(st->w))
+			unpipe(st);
+		if (st->dead)
+			return r;
 		count_unread(st);
 		sock_want_write(&st->sock, true);
 	}
@@ -363,6 +391,10 @@ stream_fetch(struct stream *st, size_t n, struct pipe **pipe_r)
 		*pipe_r = p;
 	else
 		pipe_put(st->w, p);
+	if (nothing_spliced(r)) {
+		st->bulk = false;
+		return -EOPNOTSUPP;
+	}
 	if (r > 0) {
 		st->rx_bytes += (uint64_t)r;
 		count(&st->w->stats.rx_bytes, (uint64_t)r);

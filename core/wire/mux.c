@@ -267,12 +267,6 @@ mux_tick(struct mux *m, struct mono now)
 		mux_fail(m, CODE_PROTOCOL, "a reset stream was never ended by the peer");
 }
 
-void
-mux_link_rtt(struct mux *m, int64_t us)
-{
-	m->link_rtt_us = us;
-}
-
 /* ---- Login and tunnels ------------------------------------------------------------------------*/
 
 /* The numbered sequence begins behind what is queued now (protocol.md section 7). */

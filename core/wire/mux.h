@@ -187,7 +187,6 @@ struct mux {
 	bool ping_due, ping_waiting;
 	uint64_t ping_token;
 	int64_t rtt_us, rtt_min_us; /* smoothed and least; 0 unknown */
-	int64_t link_rtt_us; /* what the owner knows of the link's own; 0 unknown */
 	/* receiving */
 	uint8_t head[FRAME_HEADER];
 	size_t head_n;
@@ -255,10 +254,6 @@ void mux_moved(struct mux *m, struct mono now, size_t n);
 
 /* The longest payload that a DATA frame has now: what the link takes in about a millisecond. */
 uint32_t mux_frame_size(const struct mux *m);
-
-/* The link's own round trip time in microseconds, without what either end takes to read; said again
- * when it may have changed. Without it the shortest PING is taken. */
-void mux_link_rtt(struct mux *m, int64_t us);
 
 struct mono mux_deadline(const struct mux *m);
 void mux_tick(struct mux *m, struct mono now);

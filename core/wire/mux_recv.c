@@ -170,7 +170,7 @@ on_bind_end(struct mux *m, const uint8_t *p, size_t n)
 static const char *
 on_ack(struct mux *m, const uint8_t *p, size_t n)
 {
-	uint64_t seq;
+	uint64_t seq, flight;
 	const char *bad = msg_u64_decode(p, n, &seq);
 
 	if (bad != NULL)
@@ -180,7 +180,8 @@ on_ack(struct mux *m, const uint8_t *p, size_t n)
 		return "ACK of bytes that were not sent, or below an earlier one";
 	m->tx_acked = seq;
 	mux_wake(m);
-	rate_acked(&m->rate, m->now, seq, m->tx_total < m->tx_base + seq + MUX_ACK_EVERY);
+	flight = m->tx_total > m->tx_base + seq ? m->tx_total - m->tx_base - seq : 0;
+	rate_acked(&m->rate, m->now, seq, flight, flight < MUX_ACK_EVERY);
 	return NULL;
 }
 

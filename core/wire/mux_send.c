@@ -326,10 +326,9 @@ output_frame(struct mux_stream *st, struct wr *w, bool turn)
 bool
 mux_may_fly(const struct mux *m, size_t n)
 {
-	int64_t rtt_us = m->link_rtt_us != 0 ? m->link_rtt_us : m->rtt_min_us;
 	uint64_t sent = m->tx_total + n, acked = m->tx_base + m->tx_acked;
 
-	return rtt_us == 0 || sent < acked || sent - acked < rate_flight(&m->rate, rtt_us);
+	return sent < acked || sent - acked < rate_flight(&m->rate);
 }
 
 static void
@@ -399,10 +398,11 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 			output_due(m, &w); /* BLOCKED and ends that sending has found */
 			output_blocked(m, &w);
 		}
-		rate_sent(&m->rate, now);
 	}
 	must(!w.bad);
 	m->tx_total += wr_len(&w) + m->aside;
 	m->aside = 0;
+	if (m->tx_total > m->tx_base && mux_alive(m))
+		rate_sent(&m->rate, now, m->tx_total - m->tx_base);
 	return wr_len(&w);
 }

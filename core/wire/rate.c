@@ -12,6 +12,11 @@
 #include "wire/rate.h"
 
 #define SAMPLE_NS 1000000
+#define WAY_MAX_US 2000000
+#define LOOK_FLIGHT (RATE_FLIGHT_MIN / 4 * 3) /* more than what is acknowledged at a time */
+/* A long way is granted twice what it holds, so that the rate can double within a round trip; a way
+ * within a machine or a house, whose time is that of processors, once. */
+#define NEAR_US 2000
 #define FORGET 8 /* a lower sample takes an eighth of the estimate away */
 
 void
@@ -30,11 +35,47 @@ sample(struct rate *r, uint64_t bytes, int64_t ns, bool idle)
 	r->per_ms = MAX(per_ms, r->per_ms - r->per_ms / FORGET);
 }
 
+/* The byte that was marked is there. */
+static void
+way_sample(struct rate *r, struct mono now)
+{
+	int64_t us = MAX((now.ns - r->mark_at.ns) / 1000, 1);
+
+	r->marked = false;
+	if (us > WAY_MAX_US)
+		return; /* nobody hurried */
+	if (r->way_us != 0 && r->look != LOOK_WAIT && us > r->way_us + r->way_us / 8)
+		return;
+	r->way_us = r->look == LOOK_WAIT || r->way_us == 0 ? us : MIN(us, r->way_us);
+	r->way_at = now;
+	r->look = LOOK_NOT;
+}
+
+/* An acknowledgement comes for so many bytes at the earliest: who has sent less waits for
+ * himself. */
+static void
+look_on(struct rate *r, struct mono now, uint64_t flight, bool idle)
+{
+	if (idle) {
+		r->marked = false;
+		r->look = LOOK_NOT;
+	} else if (r->look == LOOK_NOT && r->way_us != 0 &&
+		mono_diff_ms(now, r->way_at) >= RATE_LOOK_MS) {
+		r->look = LOOK_DRAIN;
+		r->marked = false;
+	}
+	if (r->look == LOOK_DRAIN && flight <= LOOK_FLIGHT)
+		r->look = LOOK_WAIT;
+}
+
 void
-rate_acked(struct rate *r, struct mono now, uint64_t acked, bool idle)
+rate_acked(struct rate *r, struct mono now, uint64_t acked, uint64_t flight, bool idle)
 {
 	int64_t ns = now.ns - r->since.ns;
 
+	if (r->marked && acked >= r->mark)
+		way_sample(r, now);
+	look_on(r, now, flight, idle);
 	if (ns < SAMPLE_NS && !idle)
 		return;
 	if (acked > r->acked)
@@ -53,7 +94,14 @@ rate_frame(const struct rate *r, uint32_t max)
 }
 
 uint64_t
-rate_flight(const struct rate *r, int64_t rtt_us)
+rate_flight(const struct rate *r)
 {
-	return RATE_FLIGHT_MIN + 2 * (r->per_ms * (uint64_t)rtt_us / 1000);
+	int64_t us;
+
+	if (r->way_us == 0)
+		return UINT64_MAX;
+	if (r->look != LOOK_NOT)
+		return LOOK_FLIGHT;
+	us = 2 * r->way_us - MIN(r->way_us, NEAR_US);
+	return RATE_FLIGHT_MIN + r->per_ms * (uint64_t)us / 1000;
 }

@@ -108,7 +108,7 @@ test_expects(void)
 	pair_fini(&p);
 }
 
-/* Nobody acknowledges: a megabyte is on its way, and no more. */
+/* Nobody acknowledges: half a megabyte is on its way, and no more. */
 static void
 test_flight(void)
 {
@@ -116,12 +116,12 @@ test_flight(void)
 	struct sock *k = begin(&p, false, false);
 	uint64_t before;
 
-	mux_link_rtt(&p.server.m, 50);
+	p.server.m.rate.way_us = 50;
 	p.server.m.rate.per_ms = 0;
 	sock_send(k, 4 * MANY);
 	while (end_output(&p.server, 65536) > 0)
 		continue;
-	ok(k->pulled >= MANY - 65536 && k->pulled <= MANY + 65536, "what is on its way is bounded (%llu)",
+	ok(k->pulled >= MANY / 2 - 65536 && k->pulled <= MANY / 2 + 65536, "what is on its way is bounded (%llu)",
 		(unsigned long long)k->pulled);
 	ok(!mux_wants_output(&p.server.m), "and nothing more is asked for");
 	before = k->pulled;
@@ -132,7 +132,7 @@ test_flight(void)
 	sock_send(k, 2 * MANY);
 	pair_pump(&p);
 	is_int(sock_peer(k)->got, 2 * MANY, "acknowledged, it goes on");
-	mux_link_rtt(&p.server.m, 100000);
+	p.server.m.rate.way_us = 100000;
 	p.server.m.rate.per_ms = 20000;
 	sock_send(k, 4 * MANY);
 	before = k->pulled;

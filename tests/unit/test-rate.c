@@ -26,11 +26,12 @@ run(struct rate *r, uint64_t per_ms, unsigned acks)
 
 	us = r->acked == 0 ? 0 : us;
 	acked = r->acked;
-	rate_sent(r, at_us(us));
+	rate_sent(r, at_us(us), acked + 1);
 	for (unsigned i = 0; i < acks; i++) {
 		acked += 262144;
 		us += (int64_t)(262144 * 1000 / per_ms);
-		rate_acked(r, at_us(us), acked, false);
+		rate_acked(r, at_us(us), acked, 1000000, false);
+		rate_sent(r, at_us(us), acked + 1000000);
 	}
 }
 
@@ -78,8 +79,8 @@ test_idle(void)
 	run(&r, 125000, 100);
 	acked = r.acked;
 	for (int i = 1; i <= 100; i++) { /* a little now and then */
-		rate_acked(&r, at_us(10000000 + i * 100000), acked + (uint64_t)i * 1000, true);
-		rate_sent(&r, at_us(10000000 + i * 100000 + 50000));
+		rate_acked(&r, at_us(10000000 + i * 100000), acked + (uint64_t)i * 1000, 0, true);
+		rate_sent(&r, at_us(10000000 + i * 100000 + 50000), acked + (uint64_t)i * 1000 + 1);
 	}
 	ok(r.per_ms > 110000, "who sends little learns nothing about the link (%llu)",
 		(unsigned long long)r.per_ms);
@@ -91,30 +92,78 @@ test_heaps(void)
 	struct rate r;
 
 	rate_init(&r);
-	rate_sent(&r, at_us(0));
+	rate_sent(&r, at_us(0), 1);
 	for (uint64_t i = 1; i <= 1000; i++) /* four at once, every four milliseconds */
-		rate_acked(&r, at_us((int64_t)(i / 4) * 4000), i * 100000, false);
+		rate_acked(&r, at_us((int64_t)(i / 4) * 4000), i * 100000, 1000000, false);
 	ok(r.per_ms >= 90000 && r.per_ms <= 110000, "ACKs that come in heaps do not look faster (%llu)",
 		(unsigned long long)r.per_ms);
+}
+
+/* A link that takes so many bytes a millisecond, with a way of no length, whose sender always has as
+ * much on its way as it may: what is measured is its own queue. */
+struct line {
+	struct rate r;
+	uint64_t sent, acked, per_ms;
+	int64_t now_us;
+};
+
+static void
+busy(struct line *l, unsigned ms)
+{
+	for (unsigned i = 0; i < ms; i++) {
+		uint64_t may = rate_flight(&l->r);
+
+		l->now_us += 1000;
+		if (l->sent < l->acked + may) {
+			l->sent = l->acked + (may < UINT64_MAX ? may : 50000000);
+			rate_sent(&l->r, at_us(l->now_us), l->sent);
+		}
+		l->acked += l->per_ms < l->sent - l->acked ? l->per_ms : l->sent - l->acked;
+		rate_acked(&l->r, at_us(l->now_us), l->acked, l->sent - l->acked, false);
+	}
 }
 
 static void
 test_flight(void)
 {
+	static struct line l;
 	struct rate r;
+	bool looked = false;
 
 	rate_init(&r);
-	is_int(rate_flight(&r, 300000), RATE_FLIGHT_MIN, "nothing known: the least");
-	run(&r, 125000, 100);
-	is_int(rate_flight(&r, 0), RATE_FLIGHT_MIN, "no way: the least");
-	ok(rate_flight(&r, 100000) > RATE_FLIGHT_MIN + 22000000 &&
-			rate_flight(&r, 100000) < RATE_FLIGHT_MIN + 28000000,
-		"1 Gbit/s, 100 ms: twice 12.5 MB more");
-	rate_init(&r);
-	rate_sent(&r, at_us(0));
-	for (int i = 1; i <= 12; i++) /* a flight for each 200 ms */
-		rate_acked(&r, at_us(i * 200000), r.acked + rate_flight(&r, 200000), false);
-	ok(rate_flight(&r, 200000) > 1000000000, "it can always double within a round trip");
+	ok(rate_flight(&r) == UINT64_MAX, "nothing known: no bound");
+	rate_sent(&r, at_us(0), 1);
+	rate_acked(&r, at_us(100000), 262144, 1000000, false);
+	is_int(r.way_us, 100000, "the time from a byte to its acknowledgement");
+	rate_sent(&r, at_us(100000), 262145);
+	rate_acked(&r, at_us(150000), 524288, 1000000, false);
+	is_int(r.way_us, 50000, "the least of them");
+	rate_sent(&r, at_us(150000), 524289);
+	rate_acked(&r, at_us(350000), 786432, 1000000, false);
+	is_int(r.way_us, 50000, "and not a longer one, which may be the queue");
+	r.per_ms = 125000;
+	is_int(rate_flight(&r), RATE_FLIGHT_MIN + 125000 * 98, "1 Gbit/s, 50 ms: about twice 6.25 MB");
+	r.way_us = 500;
+	is_int(rate_flight(&r), RATE_FLIGHT_MIN + 62500, "a way within the house: once what it holds");
+	r.way_us = 50000;
+	rate_acked(&r, at_us(360000), 800000, 10, true);
+	rate_sent(&r, at_us(400000), 800001);
+	rate_acked(&r, at_us(9000000), 1100000, 1000000, false);
+	is_int(r.way_us, 50000, "who has sent too little waits for himself");
+
+	rate_init(&l.r);
+	l.per_ms = 125000;
+	busy(&l, 1000);
+	ok(l.r.way_us > 0, "a busy line is measured");
+	for (int i = 0; i < 40000 && !looked; i++) {
+		busy(&l, 1);
+		looked = l.r.look != LOOK_NOT;
+	}
+	ok(looked, "a way that was not confirmed is looked at again");
+	ok(rate_flight(&l.r) < RATE_FLIGHT_MIN, "with little on its way");
+	busy(&l, 1000);
+	is_int(l.r.look, LOOK_NOT, "soon it is known");
+	ok(l.r.way_us <= 8000, "without the queue (%lld us)", (long long)l.r.way_us);
 }
 
 int

@@ -82,13 +82,22 @@ least(const struct group *g, bool only_here, uint32_t here)
 	return best;
 }
 
-bool
-group_is_at(const struct group *g, uint32_t worker)
+uint32_t
+group_place(const struct group *g, uint32_t here)
 {
-	for (size_t i = 0; i < g->n; i++)
-		if (g->m[i].s->worker == worker)
-			return true;
-	return false;
+	uint32_t worker = here;
+
+	for (size_t i = 0; i < g->n; i++) {
+		const struct group_session *s = g->m[i].s;
+
+		if (s->leaving)
+			continue;
+		if (s->worker == here)
+			return here;
+		if (worker == here)
+			worker = s->worker;
+	}
+	return worker;
 }
 
 const struct group_member *

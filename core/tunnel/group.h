@@ -37,8 +37,11 @@ void group_fini(struct group *g);
 void group_add(struct group *g, struct group_session *s, uint32_t tunnel_id);
 /* False: it is not in the group. */
 bool group_remove(struct group *g, const struct group_session *s);
-bool group_is_at(const struct group *g, uint32_t worker); /* one of its sessions is */
 bool group_has(const struct group *g, const struct group_session *s);
+
+/* The worker where its front should be: here, if a session that takes clients is there, or none
+ * takes any. */
+uint32_t group_place(const struct group *g, uint32_t here);
 
 /* The session with the fewest clients, among equals each in its turn; but one of worker here, so
  * that the client need not move, unless it has over an eighth more than the least. A client that

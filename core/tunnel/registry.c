@@ -465,7 +465,7 @@ claim_locked(struct registry *r, uint64_t session, const struct claim_ask *ask,
 		agent_settle(r, before);
 	if (c->front == REGISTRY_NO_WORKER)
 		return CLAIM_NEW;
-	if (!group_is_at(&c->group, c->front))
+	if (group_place(&c->group, c->front) != c->front)
 		got_r->far_front = c->front;
 	give_up_others(c);
 	return CLAIM_MOVED;
@@ -523,8 +523,8 @@ registry_place(struct registry *r, uint64_t claim, uint32_t here)
 
 	pthread_mutex_lock(&r->lock);
 	c = idmap_get(&r->claims, claim);
-	if (c != NULL && c->group.n > 0 && !group_is_at(&c->group, here))
-		worker = c->group.m[0].s->worker;
+	if (c != NULL)
+		worker = group_place(&c->group, here);
 	pthread_mutex_unlock(&r->lock);
 	return worker;
 }

@@ -155,8 +155,7 @@ void server_on_unbind(struct mux *m, const struct msg_bind_fail *unbind);
 /* ---- front.c ----------------------------------------------------------------------------------*/
 /* Listens for clients of a claim. 0 or a negative errno (nothing is left then). */
 int front_open(struct server_worker *sw, uint64_t claim, const struct addr *a);
-/* Moves it, of TCP or UDP, to a worker where a session has the claim; harmless when there is
- * none. */
+/* Moves it, of TCP or UDP, to where registry_place() says; harmless when there is none. */
 void front_follow(struct server_worker *sw, uint64_t claim);
 /* The other end of it; takes fd over. name: of a UDP tunnel, or NULL. */
 void front_arrived(struct server_worker *sw, uint64_t claim, const char *name, int fd);

@@ -100,7 +100,6 @@ test_here(void)
 	pick(&g, 1, 198);
 	ok(has(0) + has(1) == 200 && has(1) > 100 && has(1) <= 107,
 		"of many up to an eighth more are here");
-	ok(group_is_at(&g, 1) && !group_is_at(&g, 2), "who is where");
 	for (int i = 0; i < 100; i++)
 		group_pick(&g, 1, true);
 	ok(has(1) > 200 && group_pick(&g, 2, true) == NULL, "who must stay has no choice");
@@ -111,11 +110,32 @@ test_here(void)
 	group_fini(&g);
 }
 
+static void
+test_place(void)
+{
+	struct group g;
+
+	build(&g, 3);
+	is_int(group_place(&g, 1), 1, "a front stays where a session is");
+	is_int(group_place(&g, 9), 0, "and leaves for one where none is");
+	session[1].leaving = true;
+	is_int(group_place(&g, 1), 0, "one that takes no clients holds no front");
+	session[0].leaving = true;
+	is_int(group_place(&g, 1), 2, "nor does it draw one");
+	is_int(group_pick(&g, group_place(&g, 1), true)->s->worker, 2,
+		"there who must stay is led to somebody");
+	session[2].leaving = true;
+	ok(group_place(&g, 1) == 1 && group_place(&g, 9) == 9, "when all leave it stays");
+	group_fini(&g);
+	is_int(group_place(&g, 9), 9, "as when there are none");
+}
+
 int
 main(void)
 {
 	test_members();
 	test_least();
 	test_here();
+	test_place();
 	return done_testing();
 }

@@ -28,6 +28,7 @@ struct agent_entry {
 	char *key; /* account/agent */
 	size_t account_len;
 	uint64_t instance;     /* of its sessions; 0: not said */
+	uint64_t pushed_out;   /* the instance whose sessions the one before them ended; 0: none */
 	struct list members; /* struct session_entry; empty: away */
 	struct list claims;
 };
@@ -246,27 +247,50 @@ session_new(struct registry *r, struct agent_entry *a, const struct login_ask *a
 	return s;
 }
 
-/* NULL, or why there is no room. */
-static const char *
+/* Whether the login of ask is one that was on its way when its instance was pushed out. Would it
+ * push out in turn, both would have been told for good that they are replaced. */
+static bool
+comes_too_late(const struct login_ask *ask, const struct agent_entry *a)
+{
+	return ask->instance != 0 && ask->instance == a->pushed_out && !list_empty(&a->members);
+}
+
+/* Another instance has the agent from now on. */
+static void
+change_instance(struct agent_entry *a, uint64_t instance)
+{
+	if (instance == a->instance)
+		return;
+	a->pushed_out = list_empty(&a->members) ? 0 : a->instance;
+	a->instance = instance;
+}
+
+/* CODE_NONE, or why not, with *text_r. */
+static uint16_t
 login_locked(struct registry *r, const struct login_ask *ask, const struct limits *limits,
-	struct mono now, struct login_got *got)
+	struct mono now, struct login_got *got, const char **text_r)
 {
 	struct mono until = mono_add_ms(now, limits->reserve_for);
 	struct agent_entry *a = agent_get(r, ask->id);
 	const char *full = NULL;
 
+	if (comes_too_late(ask, a)) {
+		*text_r = "replaced by another instance of the same agent, which is logged in";
+		return CODE_REPLACED;
+	}
 	got->n_replaced = count_replaced(ask, a, got->replaced);
 	if (got->n_replaced == 0)
 		full = over_limit(r, ask->id, limits);
 	if (full != NULL) {
 		agent_settle(r, a);
-		return full;
+		*text_r = full;
+		return CODE_LIMIT;
 	}
+	change_instance(a, ask->instance);
 	got->session = session_new(r, a, ask)->load.id; /* first: it keeps agent and account */
 	for (size_t i = 0; i < got->n_replaced; i++)
 		session_free(r, idmap_get(&r->sessions, got->replaced[i].id), until);
-	a->instance = ask->instance;
-	return NULL;
+	return CODE_NONE;
 }
 
 uint16_t
@@ -274,18 +298,18 @@ registry_login(struct registry *r, const struct login_ask *ask, const struct lim
 	struct mono now, struct login_got *got_r, char *text, size_t cap)
 {
 	struct login_got got;
-	const char *full;
+	const char *why = "";
+	uint16_t code;
 
 	must(ask->member >= 1 && ask->member <= REGISTRY_MEMBERS_MAX);
 	pthread_mutex_lock(&r->lock);
-	full = login_locked(r, ask, limits, now, &got);
+	code = login_locked(r, ask, limits, now, &got, &why);
 	pthread_mutex_unlock(&r->lock);
-	if (full != NULL) {
-		snprintf(text, cap, "%s", full);
-		return CODE_LIMIT;
-	}
-	*got_r = got;
-	return CODE_NONE;
+	if (code == CODE_NONE)
+		*got_r = got;
+	else
+		snprintf(text, cap, "%s", why);
+	return code;
 }
 
 void

@@ -7,7 +7,8 @@
  *
  * An identity is account + agent name. It has the sessions of one running agent, its instance,
  * which are told apart by their member numbers. The newest login wins: it pushes out the older
- * session of its number, and all sessions of another instance. A claim (one public address for one
+ * session of its number, and all sessions of another instance; but an instance that was pushed out
+ * is refused for as long as the one that did it has a session. A claim (one public address for one
  * tunnel of one identity) is had by those of its sessions that asked for it, and stays reserved
  * while there is none. Session ids are random and never come again, so what a dead session still
  * says finds nothing to harm.
@@ -91,7 +92,7 @@ struct claim_ask {
 
 struct claim_got {
 	uint64_t id;
-	/* CLAIM_MOVED: the worker of a front where no session has the claim, so that it had better
+	/* CLAIM_MOVED: the worker of a front where no session takes clients, so that it had better
 	 * follow (registry_place()); else REGISTRY_NO_WORKER. */
 	uint32_t far_front;
 };
@@ -104,7 +105,7 @@ enum claim_result registry_claim(struct registry *r, uint64_t session, const str
  * meanwhile; the caller closes the front. */
 bool registry_fronted(struct registry *r, uint64_t claim, uint32_t worker);
 
-/* The worker where its front should be: here, if a session that has it is there, or none has. */
+/* The worker where its front should be: see group_place(). */
 uint32_t registry_place(struct registry *r, uint64_t claim, uint32_t here);
 
 /* Gives a claim up at once. *worker_r: whose front is to be closed, or REGISTRY_NO_WORKER, also

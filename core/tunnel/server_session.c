@@ -91,7 +91,7 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	if (code != CODE_NONE) {
 		log_warn("link from %s account=%s refused: %s", ss->from_text, req->id.account,
 			text);
-		mux_send_auth_fail(&ss->base.mux, code, 5000, text);
+		mux_send_auth_fail(&ss->base.mux, code, code == CODE_LIMIT ? 5000 : 0, text);
 		return;
 	}
 	leave_gate(ss);

@@ -369,29 +369,127 @@ test_member_limits(void)
 	registry_free(r);
 }
 
+/* The login of a member that was on its way when another instance came. */
+static void
+test_instances(void)
+{
+	struct registry *r = registry_new();
+	struct identity id = who("acme", "web");
+	struct login_ask late = {&id, 7, 2, 1, &none_ended};
+	struct login_got got;
+	char text[128] = "";
+	uint64_t b;
+
+	limits.sessions_per_account = 2;
+	login_member(r, "web", 7, 1, 0, &got);
+	b = login_member(r, "web", 8, 1, 1, &got);
+	ok(b != 0 && got.n_replaced == 1, "another instance pushes out the first member");
+	got = (struct login_got){0};
+	is_int(registry_login(r, &late, &limits, now, &got, text, sizeof(text)), CODE_REPLACED,
+		"the second one's login comes too late");
+	ok(strstr(text, "another instance") != NULL && got.session == 0, "and is told so: %s", text);
+	is_int(registry_sessions(r), 1, "it pushes nobody out");
+	ok(login_member(r, "web", 8, 2, 0, &got) != 0 && got.n_replaced == 0, "nor is it counted");
+	ok(login_member(r, "web", 7, 1, 0, &got) == 0, "so it goes with each of its members");
+	registry_logout(r, b, now, 1000);
+	ok(login_member(r, "web", 7, 1, 0, &got) == 0, "as long as the other has one");
+	ok(login_member(r, "web", 9, 1, 0, &got) != 0 && got.n_replaced == 1,
+		"a program that is started anew takes over");
+	ok(login_member(r, "web", 8, 1, 0, &got) == 0, "for good");
+	registry_logout(r, got.session, now, 1000);
+	b = login_member(r, "web", 9, 1, 0, &got);
+	ok(b != 0, "its own members come back");
+	ok(login_member(r, "web", 8, 1, 0, &got) == 0, "which changes nothing for the one before");
+	for (uint8_t i = 1; i <= 2; i++)
+		login_member(r, "web", 0, i, 0, &got);
+	ok(got.n_replaced == 1, "who does not say who he is replaces whom he finds");
+	ok(login_member(r, "web", 9, 1, 0, &got) == 0, "and is not pushed out by them");
+	registry_logout(r, got.session, now, 1000);
+	limits_default(&limits);
+	registry_free(r);
+}
+
+static void
+test_instance_comes_back(void)
+{
+	struct registry *r = registry_new();
+	struct login_got got;
+	uint64_t a = login_member(r, "web", 7, 1, 0, &got), b, claim = 0;
+
+	claim_it(r, a, "ssh", 1, "h:1", 1, &claim);
+	registry_fronted(r, claim, 0);
+	b = login_member(r, "web", 8, 1, 0, &got);
+	ok(claim_it(r, b, "ssh", 1, "h:1", 1, &claim) == CLAIM_MOVED, "the new instance has the tunnel");
+	registry_logout(r, b, now, 1000);
+	a = login_member(r, "web", 7, 1, 0, &got);
+	ok(a != 0, "when it is gone the one before may have it");
+	ok(login_member(r, "web", 8, 1, 0, &got) != 0 && got.n_replaced == 1,
+		"and was not pushed out by that");
+	registry_free(r);
+}
+
+/* A front is where a session takes its clients. */
+static void
+test_leaving(void)
+{
+	struct registry *r = registry_new();
+	struct login_got got;
+	uint64_t a = login_member(r, "web", 7, 1, 0, &got), b, c, claim = 0;
+	struct claim_ask ask = {"ssh", 3, "h:1", 1, false, false, 8};
+	struct claim_got what;
+	struct session_ref to;
+	uint32_t tunnel;
+
+	claim_it(r, a, "ssh", 1, "h:1", 1, &claim);
+	registry_fronted(r, claim, 0);
+	b = login_member(r, "web", 7, 2, 1, &got);
+	claim_it(r, b, "ssh", 2, "h:1", 1, &claim);
+	is_int(registry_place(r, claim, 0), 0, "a front stays with its session");
+	registry_leave(r, a);
+	is_int(registry_place(r, claim, 0), 1, "and goes to another when that leaves");
+	ok(!registry_route(r, claim, 0, true, &to, &tunnel) &&
+			registry_route(r, claim, 1, true, &to, &tunnel) && to.id == b,
+		"where who cannot move is led to somebody");
+	c = login_member(r, "web", 7, 3, 2, &got);
+	ok(registry_claim(r, c, &ask, &what) == CLAIM_MOVED && what.far_front == 0,
+		"who comes new finds it far away");
+	registry_leave(r, b);
+	registry_leave(r, c);
+	is_int(registry_place(r, claim, 0), 0, "when all leave it need not move");
+	registry_free(r);
+}
+
 /* Two instances of three members each at random against a plain model. */
 static void
 test_random_members(void)
 {
 	struct registry *r = registry_new();
-	uint64_t alive[3] = {0}, has[3] = {0}, instance = 0, claim = 0;
-	size_t wrong = 0;
+	uint64_t alive[3] = {0}, has[3] = {0}, instance = 0, out = 0, claim = 0;
+	size_t wrong = 0, refused = 0;
 
 	srand(815);
 	for (int i = 0; i < 20000; i++) {
 		unsigned m = (unsigned)rand() % 3, living = 0;
-		uint64_t new = 1 + (uint64_t)(rand() % 8 == 0);
+		uint64_t new = 1 + (uint64_t)(rand() % 8 == 0), fresh;
 		struct session_ref to = {0, 0};
 		struct login_got got;
 		uint32_t tunnel;
-		bool found = false;
+		bool found = false, some;
 
 		switch (rand() % 3) {
 		case 0:
-			if (new != instance)
+			some = alive[0] != 0 || alive[1] != 0 || alive[2] != 0;
+			fresh = login_member(r, "web", new, (uint8_t)(m + 1), m, &got);
+			wrong += (fresh == 0) != (some && new == out);
+			refused += fresh == 0;
+			if (fresh == 0)
+				break;
+			if (new != instance) {
 				memset(alive, 0, sizeof(alive));
+				out = some ? instance : 0;
+			}
 			instance = new;
-			alive[m] = login_member(r, "web", new, (uint8_t)(m + 1), m, &got);
+			alive[m] = fresh;
 			break;
 		case 1:
 			registry_logout(r, alive[m], now, 1000);
@@ -413,6 +511,7 @@ test_random_members(void)
 		wrong += registry_sessions(r) != living;
 	}
 	is_int((intmax_t)wrong, 0, "20,000 random steps: clients go to members that have it, always");
+	ok(refused > 100, "and %zu logins came too late", refused);
 	registry_free(r);
 }
 
@@ -429,6 +528,9 @@ main(void)
 	test_random();
 	test_members();
 	test_member_limits();
+	test_instances();
+	test_instance_comes_back();
+	test_leaving();
 	test_random_members();
 	return done_testing();
 }

@@ -116,6 +116,20 @@ post_conf(struct worker *to, struct server_conf *conf)
 
 /* ---- Links and clients ----------------------------------------------------------------------- */
 
+/* A descriptor in a mailbox counts like any other: else accepting would run past fd_reserve while
+ * the worker that is to have it is busy. What takes it out counts it again. */
+static int
+post_fd(struct worker *to, struct mbox_msg *msg)
+{
+	int rc;
+
+	fdcount_add(1); /* first: it may be there before worker_post() returns */
+	rc = worker_post(to, msg);
+	if (rc < 0)
+		fdcount_add(-1);
+	return rc;
+}
+
 struct fd_msg {
 	struct mbox_msg msg;
 	struct worker *to;
@@ -132,6 +146,7 @@ on_link(struct mbox_msg *msg, bool late)
 {
 	struct fd_msg *m = container_of(msg, struct fd_msg, msg);
 
+	fdcount_add(-1);
 	if (late)
 		sock_abort_fd(m->fd);
 	else
@@ -149,7 +164,7 @@ post_link(struct worker *to, int fd, const struct addr *from, struct server_conf
 
 	*m = (struct fd_msg){.msg.deliver = on_link, .to = to, .fd = fd, .from = *from,
 		.conf = server_conf_ref(conf), .transport = transport};
-	rc = worker_post(to, &m->msg);
+	rc = post_fd(to, &m->msg);
 	if (rc < 0) {
 		server_conf_unref(conf);
 		free(m);
@@ -163,6 +178,7 @@ on_client(struct mbox_msg *msg, bool late)
 	struct fd_msg *m = container_of(msg, struct fd_msg, msg);
 	struct server_session *ss = NULL;
 
+	fdcount_add(-1);
 	if (!late)
 		ss = idmap_get(&server_worker(m->to)->by_id, m->session);
 	if (ss != NULL)
@@ -180,7 +196,7 @@ post_client(struct worker *to, int fd, const struct addr *from, uint64_t session
 
 	*m = (struct fd_msg){.msg.deliver = on_client, .to = to, .fd = fd, .from = *from,
 		.session = session, .tunnel = tunnel};
-	rc = worker_post(to, &m->msg);
+	rc = post_fd(to, &m->msg);
 	if (rc < 0)
 		free(m);
 	return rc;
@@ -199,6 +215,7 @@ on_front(struct mbox_msg *msg, bool late)
 {
 	struct front_msg *m = container_of(msg, struct front_msg, msg);
 
+	fdcount_add(-1);
 	if (late)
 		close(m->fd);
 	else
@@ -218,7 +235,7 @@ post_front(struct worker *to, int fd, uint64_t claim, const char *name)
 	m->fd = fd;
 	m->claim = claim;
 	snprintf(m->name, sizeof(m->name), "%s", name != NULL ? name : "");
-	rc = worker_post(to, &m->msg);
+	rc = post_fd(to, &m->msg);
 	if (rc < 0)
 		free(m);
 	return rc;

@@ -125,7 +125,7 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 
 # Who may log in, who owns what, and whose bytes have waited long enough.
 tunnel_tests = %D%/test-budget %D%/test-flow %D%/test-gate %D%/test-group %D%/test-place \
-	%D%/test-registry %D%/test-unread %D%/test-walk
+	%D%/test-registry %D%/test-server-worker %D%/test-unread %D%/test-walk
 check_PROGRAMS += $(tunnel_tests)
 TESTS += $(tunnel_tests)
 %C%_test_flow_LDADD = $(unit_libs)
@@ -134,5 +134,6 @@ TESTS += $(tunnel_tests)
 %C%_test_group_LDADD = $(unit_libs)
 %C%_test_place_LDADD = $(unit_libs)
 %C%_test_registry_LDADD = $(unit_libs)
+%C%_test_server_worker_LDADD = $(unit_libs)
 %C%_test_unread_LDADD = $(unit_libs)
 %C%_test_walk_LDADD = $(unit_libs)

@@ -13,8 +13,8 @@
 #include "util/log.h"
 #include "util/units.h"
 
-#define GRAIN 65536  /* a worker tells of changes of that size */
-#define BATCH 64     /* streams that are reset in one turn */
+#define GRAIN 65536 /* a worker tells of changes of that size, or smaller ones */
+#define BATCH 64    /* streams that are reset in one turn */
 #define NONE INT64_MAX
 
 /* What the other workers see of one. A cache line of its own. */
@@ -34,11 +34,21 @@ struct relief {
 	int64_t waited_ms; /* the shortest wait of a stream that was reset */
 };
 
+/* What all workers together have not told must stay well below the tenth that relief makes free. */
+static int64_t
+grain_of(int64_t limit, unsigned workers)
+{
+	int64_t part = limit / 16 / workers;
+
+	return part < 1 ? 1 : MIN(part, GRAIN);
+}
+
 void
 budget_init(struct budget *b, int64_t limit, unsigned workers)
 {
 	atomic_init(&b->total, 0);
 	atomic_init(&b->limit, limit);
+	atomic_init(&b->grain, grain_of(limit, workers));
 	atomic_init(&b->relieving, false);
 	b->n = workers;
 	b->share = aligned_alloc(64, workers * sizeof(*b->share));
@@ -62,6 +72,7 @@ budget_fini(struct budget *b)
 void
 budget_set_limit(struct budget *b, int64_t limit)
 {
+	atomic_store_explicit(&b->grain, grain_of(limit, b->n), memory_order_relaxed);
 	atomic_store_explicit(&b->limit, limit, memory_order_relaxed);
 }
 
@@ -96,7 +107,8 @@ budget_unread(struct budget_user *user, struct unread *u, size_t n)
 		return;
 	unread_set(&user->list, u, n, user->w->now);
 	show_oldest(user);
-	if (llabs((int64_t)user->list.bytes - user->counted) < GRAIN)
+	if (llabs((int64_t)user->list.bytes - user->counted) <
+		atomic_load_explicit(&b->grain, memory_order_relaxed))
 		return;
 	if (add_up(user) > atomic_load_explicit(&b->limit, memory_order_relaxed) &&
 		!atomic_exchange_explicit(&b->relieving, true, memory_order_acq_rel))

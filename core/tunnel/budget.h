@@ -5,7 +5,9 @@
  * whose bytes wait for the longest time are reset, until a tenth is free.
  *
  * Each worker counts for itself and now and then adds what has changed to the total, which is an
- * atomic number; so the total is right but for 64 KiB of each worker. Whoever finds it over the
+ * atomic number; so the total is right but for 64 KiB of each worker, and for a sixteenth of the
+ * budget of all. (After a change of the budget that holds for each worker when its bytes change
+ * next.) Whoever finds it over the
  * budget begins, and there is one at a time: it is a message that goes to the worker with the
  * oldest bytes, which resets streams as long as it has the oldest, and then sends it on. Which
  * worker that is, each shows by an atomic time. There are no locks but the mailboxes', and nobody
@@ -23,6 +25,7 @@ struct budget_share;
 
 struct budget {
 	_Atomic int64_t total, limit;
+	_Atomic int64_t grain; /* a worker adds what has changed when it is that much */
 	_Atomic bool relieving; /* the message is on its way */
 	struct budget_share *share; /* one for each worker */
 	unsigned n;

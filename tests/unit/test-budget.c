@@ -125,6 +125,28 @@ test_new_limit(void)
 	ok(budget.total < WORKERS * 65536, "what is read is not counted any more");
 }
 
+/* Of what workers have had unread and have no more nothing must be left in the total that streams
+ * could be reset for. */
+static void
+test_small(void)
+{
+	int before = resets;
+
+	budget_set_limit(&budget, 140000);
+	for (int k = 0; k < WORKERS; k++) {
+		change(k, 0, 1, 65536);
+		change(k, 0, 1, 600);
+	}
+	change(0, 1, 2, 65536);
+	settle();
+	is_int(resets, before, "a small budget is not used up by what has been read");
+	ok(budget.total >= 65536 && budget.total <= 65536 + WORKERS * 600 + 140000 / 16,
+		"it is counted to a sixteenth");
+	change(1, 1, 2, 140001 - 65536);
+	settle();
+	ok(resets > before && reset_at[0][0] == before + 1, "but it holds: the oldest goes first");
+}
+
 int
 main(void)
 {
@@ -136,6 +158,7 @@ main(void)
 	}
 	test_oldest_go();
 	test_new_limit();
+	test_small();
 	for (int k = 0; k < WORKERS; k++)
 		worker_stop(w[k]);
 	for (int k = 0; k < WORKERS; k++)

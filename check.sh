@@ -33,7 +33,8 @@ jobs=$(nproc 2>/dev/null || echo 2)
 passed=0 failed=0 skipped=0
 
 # What runs a second time, with 4 workers: there sessions, ports and accounts cross threads.
-workers_tests=(tests/e2e/test_{peer_agent,peer_server,clients,faults,reload,integrity,stall,udp}.py)
+workers_tests=(tests/e2e/test_{peer_agent,peer_server,clients,faults,reload,integrity,stall,udp}.py
+	tests/e2e/test_{sessions,budget}.py)
 
 build_packages="autoconf automake libtool make gcc g++ libc6-dev pkg-config xz-utils
 	libev-dev libgnutls28-dev libconfig-dev libltdl-dev"

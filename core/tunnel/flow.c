@@ -2,7 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* The table of flows. Its owner's thread only. What must hold: a flow is in the map, in one of the
- * two lists and in its source's list; a source lives as long as it has flows. */
+ * two lists, in the same of its holder and in its source's list; a source lives as long as it has
+ * flows. */
 
 #include <config.h>
 
@@ -68,9 +69,9 @@ flows_find(const struct flows *t, const struct dgram_path *path)
 }
 
 static bool
-spare(const struct flow *f, struct mono now)
+spare(const struct flow *f, struct mono now, int64_t ms)
 {
-	return mono_diff_ms(now, f->used) >= FLOW_SPARE_MS;
+	return mono_diff_ms(now, f->used) >= ms;
 }
 
 static struct flow *
@@ -80,23 +81,40 @@ oldest(const struct list *head)
 }
 
 struct flow *
-flows_victim(const struct flows *t, const struct dgram_path *path, bool full, struct mono now,
+flows_victim(const struct flows *t, const struct dgram_path *path, struct mono now,
 	bool *refused_r)
 {
 	struct flow_source *s = idmap_get(&t->sources, addr_source_key(&path->peer));
-	struct flow *f = NULL;
+	struct flow *f;
 
 	*refused_r = false;
-	if (s != NULL && s->n >= t->per_source)
-		f = list_first(&s->flows, struct flow, of_source);
-	else if (full)
-		f = oldest(&t->brief);
-	else
+	if (s == NULL || s->n < t->per_source)
 		return NULL;
-	if (f != NULL && spare(f, now))
+	f = list_first(&s->flows, struct flow, of_source);
+	if (f != NULL && spare(f, now, FLOW_SPARE_MS))
 		return f;
 	*refused_r = true;
 	return NULL;
+}
+
+void
+flow_holder_init(struct flow_holder *h)
+{
+	list_init(&h->brief);
+	list_init(&h->lasting);
+	h->n = 0;
+}
+
+/* Lasting ones have to make room in the end: else a datagram in minutes would keep each place. */
+struct flow *
+flow_holder_victim(const struct flow_holder *h, struct mono now)
+{
+	struct flow *f = list_first(&h->brief, struct flow, held);
+
+	if (f != NULL && spare(f, now, FLOW_SPARE_MS))
+		return f;
+	f = list_first(&h->lasting, struct flow, held);
+	return f != NULL && spare(f, now, FLOW_SPARE_LASTING_MS) ? f : NULL;
 }
 
 static struct flow_source *
@@ -115,7 +133,7 @@ source_get(struct flows *t, const struct addr *a)
 }
 
 struct flow *
-flow_new(struct flows *t, const struct dgram_path *path, struct mono now)
+flow_new(struct flows *t, struct flow_holder *h, const struct dgram_path *path, struct mono now)
 {
 	uint64_t key = key_of(path);
 	struct flow *f;
@@ -125,16 +143,20 @@ flow_new(struct flows *t, const struct dgram_path *path, struct mono now)
 	f = xcalloc(1, sizeof(*f));
 	f->path = *path;
 	f->table = t;
+	f->holder = h;
 	f->key = key;
 	f->began = f->used = now;
 	f->source = source_get(t, &path->peer);
 	f->source->n++;
 	list_init(&f->use);
+	list_init(&f->held);
 	list_init(&f->of_source);
 	list_push(&t->brief, &f->use);
+	list_push(&h->brief, &f->held);
 	list_push(&f->source->flows, &f->of_source);
 	idmap_put(&t->by_key, key, f);
 	t->n++;
+	h->n++;
 	return f;
 }
 
@@ -145,8 +167,10 @@ flow_free(struct flow *f)
 
 	must(idmap_del(&t->by_key, f->key) == f);
 	list_remove(&f->use);
+	list_remove(&f->held);
 	list_remove(&f->of_source);
 	t->n--;
+	f->holder->n--;
 	if (--f->source->n == 0) {
 		idmap_del(&t->sources, f->source->key);
 		free(f->source);
@@ -160,6 +184,8 @@ use(struct flow *f, struct mono now)
 	f->used = now;
 	list_remove(&f->use);
 	list_push(f->lasting ? &f->table->lasting : &f->table->brief, &f->use);
+	list_remove(&f->held);
+	list_push(f->lasting ? &f->holder->lasting : &f->holder->brief, &f->held);
 	list_remove(&f->of_source);
 	list_push(&f->source->flows, &f->of_source);
 }
@@ -176,8 +202,9 @@ flow_heard(struct flow *f, struct mono now)
 void
 flow_answered(struct flow *f, struct mono now)
 {
+	if (f->lasting || !f->answered)
+		use(f, now);
 	f->answered = true;
-	use(f, now);
 }
 
 static struct mono

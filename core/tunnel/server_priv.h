@@ -10,6 +10,7 @@
 
 #include "io/listen.h"
 #include "tunnel/auth.h"
+#include "tunnel/flow.h"
 #include "tunnel/gate.h"
 #include "tunnel/place.h"
 #include "tunnel/registry.h"
@@ -125,7 +126,7 @@ struct server_session {
 	struct walk *walk;    /* its searches for addresses; NULL before the first long one */
 	struct mono since;
 	uint64_t clients, flows;
-	size_t n_flows; /* open */
+	struct flow_holder held; /* flows that are open */
 	_Atomic uint64_t ended; /* of clients and flows: see registry.h */
 };
 

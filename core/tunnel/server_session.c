@@ -209,7 +209,7 @@ no_room(const struct server_session *ss)
 
 	if (m->peer.streams != 0 && m->n_streams >= m->peer.streams)
 		return "the agent takes no more (its limit streams_per_session)";
-	if (ss->base.n_streams + ss->n_flows >= (size_t)l->streams_per_session)
+	if (ss->base.n_streams + ss->held.n >= (size_t)l->streams_per_session)
 		return "limit streams_per_session";
 	if (m->n_opening >= (size_t)l->opening_per_session)
 		return "limit opening_per_session";
@@ -455,6 +455,7 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 	ss->source = addr_source_key(from);
 	ss->at_gate = true;
 	ss->since = sw->w->now;
+	flow_holder_init(&ss->held);
 	list_init(&ss->node);
 	list_push(&sw->sessions, &ss->node);
 	timer_init(&ss->refuse, sw->w, "login refusal", on_refuse);

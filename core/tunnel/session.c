@@ -284,6 +284,15 @@ session_rearm(struct session *s)
 	timer_start_at(&s->tick, at);
 }
 
+void
+session_send_datagram(struct mux_stream *ms, const uint8_t *p, size_t n)
+{
+	struct session *s = session_of(ms->m);
+
+	mux_send_datagram(ms, s->w->now, p, n);
+	session_rearm(s);
+}
+
 static void
 on_tick(struct timer *t)
 {

@@ -70,6 +70,8 @@ void session_fail(struct session *s, uint16_t code, const char *text);
 
 /* Arms the timer again after something may have made a deadline earlier. */
 void session_rearm(struct session *s);
+/* mux_send_datagram(), and its time is kept. */
+void session_send_datagram(struct mux_stream *ms, const uint8_t *p, size_t n);
 
 /* The role's mux_ops use these. */
 ssize_t session_on_pull(struct mux *m, struct mux_stream *ms, void *p, size_t n);

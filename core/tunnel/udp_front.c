@@ -140,7 +140,6 @@ forget(struct flow *fl, const char *why)
 	struct mux_stream *ms = fl->user;
 
 	say_flow(fl, front_of(fl), why);
-	server_session_of(ms->m)->n_flows--;
 	ms->user = NULL;
 	flow_free(fl);
 }
@@ -230,19 +229,26 @@ session_of(const struct udp_front *f, uint32_t *tunnel_r)
 	return NULL;
 }
 
-/* A place for one more, if need be of a flow that was not used for some time. */
+/* A place for one more, if need be of flows that were not used for some time: one of the source's
+ * in this tunnel, and one of the session's, whichever of its tunnels has it. */
 static bool
 make_room(struct udp_front *f, struct server_session *ss, const struct dgram_path *path)
 {
-	bool full = ss->n_flows >= (size_t)ss->base.limits->flows_per_session, refused;
-	struct flow *victim = flows_victim(&f->flows, path, full, f->sw->w->now, &refused);
+	bool full = ss->held.n >= (size_t)ss->base.limits->flows_per_session, refused;
+	struct flow *own = flows_victim(&f->flows, path, f->sw->w->now, &refused), *other = NULL;
 
-	if (refused || session_full(ss)) {
-		lose(f, refused && !full ? LOST_SOURCE : LOST_FLOWS);
+	if (own != NULL && own->holder == &ss->held)
+		full = false; /* its place will do */
+	if (full)
+		other = flow_holder_victim(&ss->held, f->sw->w->now);
+	if (refused || session_full(ss) || (full && other == NULL)) {
+		lose(f, refused ? LOST_SOURCE : LOST_FLOWS);
 		return false;
 	}
-	if (victim != NULL)
-		end_flow(victim, CODE_EXPIRED);
+	if (own != NULL)
+		end_flow(own, CODE_EXPIRED);
+	if (other != NULL)
+		end_flow(other, CODE_EXPIRED);
 	return true;
 }
 
@@ -271,14 +277,13 @@ begin_flow(struct udp_front *f, const struct dgram_path *path)
 			session_fail(&ss->base, CODE_LIMIT, "the session's stream ids are used up");
 		return NULL;
 	}
-	fl = flow_new(&f->flows, path, f->sw->w->now);
+	fl = flow_new(&f->flows, &ss->held, path, f->sw->w->now);
 	if (fl == NULL) {
 		mux_reset(ms, CODE_INTERNAL, NULL);
 		return NULL;
 	}
 	fl->user = ms;
 	ms->user = fl;
-	ss->n_flows++;
 	ss->flows++;
 	f->begun++;
 	add(&f->sw->w->stats.flows, 1);
@@ -304,7 +309,7 @@ on_received(struct dgram *d, const struct dgram_path *path, const uint8_t *p, si
 		return;
 	flow_heard(fl, f->sw->w->now);
 	add(&f->sw->w->stats.rx_bytes, n);
-	mux_send_datagram(fl->user, f->sw->w->now, p, n);
+	session_send_datagram(fl->user, p, n);
 }
 
 /* ---- To clients ------------------------------------------------------------------------------ */

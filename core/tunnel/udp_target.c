@@ -109,7 +109,7 @@ on_received(struct dgram *d, const struct dgram_path *path, const uint8_t *p, si
 
 	(void)path;
 	atomic_fetch_add_explicit(&d->w->stats.rx_bytes, n, memory_order_relaxed);
-	mux_send_datagram(t->ms, d->w->now, p, n);
+	session_send_datagram(t->ms, p, n);
 }
 
 /* Nobody listens there, or there is no way: the flow is over, and the client's next datagram makes

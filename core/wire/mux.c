@@ -213,6 +213,7 @@ mux_deadline(const struct mux *m)
 	t = mono_add_ms(m->heard,
 		m->ping_waiting || m->ping_due ? m->conf.dead_ms : m->conf.ping_ms);
 	t = mono_min(t, list_deadline(&m->opening, m->conf.open_ms));
+	t = mono_min(t, mux_datagrams_deadline(m));
 	return mono_min(t, list_deadline(&m->zombies, MUX_ZOMBIE_MS));
 }
 
@@ -263,6 +264,7 @@ mux_tick(struct mux *m, struct mono now)
 	if (mux_over(m))
 		return;
 	expire_opening(m);
+	mux_datagrams_drop_late(m);
 	if (reached(now, list_deadline(&m->zombies, MUX_ZOMBIE_MS)))
 		mux_fail(m, CODE_PROTOCOL, "a reset stream was never ended by the peer");
 }

@@ -48,7 +48,8 @@
 
 struct mux;
 
-/* Bytes of datagrams that wait, of all sessions that share it. */
+/* Bytes of datagrams that wait, of all sessions that share it. Each of them may have flow_bytes
+ * beyond max. */
 struct mux_pool {
 	size_t bytes, max;
 };
@@ -293,7 +294,7 @@ void mux_consumed(struct mux_stream *st, size_t n);
 void mux_weight(struct mux_stream *st, unsigned weight);
 /* On a stream that was opened for datagrams, in place of mux_ready(): copies one of at most
  * FRAME_DATAGRAM_MAX bytes into the stream's queue. What does not fit into the bounds, or waits too
- * long, is dropped, the oldest first, and counted. */
+ * long, is dropped, the oldest first, and counted. mux_deadline() may be sooner then. */
 void mux_send_datagram(struct mux_stream *st, struct mono now, const void *p, size_t n);
 /* Aborts both directions. text may be NULL. No upcall but gone(). */
 void mux_reset(struct mux_stream *st, uint16_t code, const char *text);

@@ -89,14 +89,23 @@ drop_full(struct mux *m, struct datagram *d)
 	free(take(m, d));
 }
 
-static void
-drop_late(struct mux *m)
+struct mono
+mux_datagrams_deadline(const struct mux *m)
 {
-	while (!list_empty(&m->dg.all)) {
+	struct datagram *d;
+
+	if (list_empty(&m->dg.all))
+		return MONO_NEVER;
+	d = list_entry(m->dg.all.next, struct datagram, of_all);
+	return mono_add_ms(d->at, m->conf.datagram_ms);
+}
+
+void
+mux_datagrams_drop_late(struct mux *m)
+{
+	while (!mono_before(m->now, mux_datagrams_deadline(m))) {
 		struct datagram *d = list_entry(m->dg.all.next, struct datagram, of_all);
 
-		if (mono_before(m->now, mono_add_ms(d->at, m->conf.datagram_ms)))
-			return;
 		d->flow->late++;
 		m->dg.late++;
 		free(take(m, d));
@@ -150,24 +159,28 @@ mux_got_datagram(struct mux_stream *st, const uint8_t *p, size_t n)
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
+/* As much as one flow may have is the session's own, whatever others hold: else those whose agents
+ * read nothing could shut out the rest. */
 static bool
 over_session(const struct mux *m, size_t n)
 {
-	return m->dg.bytes + n > m->conf.datagram_bytes ||
-		(m->conf.pool != NULL && m->conf.pool->bytes + n > m->conf.pool->max);
+	size_t sum = m->dg.bytes + n;
+
+	return sum > m->conf.datagram_bytes ||
+		(sum > m->conf.flow_bytes && m->conf.pool != NULL &&
+			m->conf.pool->bytes + n > m->conf.pool->max);
 }
 
-/* Room for one more of n bytes with its costs: the flow's own oldest go first, then the session's.
- * False when others' sessions have it all. */
-static bool
+/* Room for one more of n bytes with its costs: the flow's own oldest go first, then the
+ * session's. */
+static void
 make_room(struct mux *m, struct mux_flow *f, size_t n)
 {
 	must(n <= m->conf.flow_bytes && n <= m->conf.datagram_bytes);
 	while (f->n > 0 && (f->n >= m->conf.flow_datagrams || f->bytes + n > m->conf.flow_bytes))
 		drop_full(m, list_entry(f->queue.next, struct datagram, of_flow));
-	while (over_session(m, n) && !list_empty(&m->dg.all))
+	while (over_session(m, n))
 		drop_full(m, list_entry(m->dg.all.next, struct datagram, of_all));
-	return !over_session(m, n);
 }
 
 static void
@@ -194,16 +207,16 @@ mux_send_datagram(struct mux_stream *st, struct mono now, const void *p, size_t 
 {
 	struct mux *m = st->m;
 	struct mux_flow *f = st->flow;
-	struct datagram *d = NULL;
+	struct datagram *d;
 
 	must(f != NULL && n <= FRAME_DATAGRAM_MAX);
 	if (st->tx_end != END_OPEN || mux_over(m) ||
 		(m->conf.role == ROLE_AGENT && !st->answered))
 		return;
 	m->now = now;
-	drop_late(m);
-	if (make_room(m, f, cost(n)))
-		d = malloc(cost(n));
+	mux_datagrams_drop_late(m);
+	make_room(m, f, cost(n));
+	d = malloc(cost(n));
 	if (d == NULL) {
 		f->full++;
 		m->dg.full++;
@@ -258,7 +271,7 @@ put(struct mux *m, struct mux_flow *f, struct wr *w)
 void
 mux_output_datagrams(struct mux *m, struct wr *w)
 {
-	drop_late(m);
+	mux_datagrams_drop_late(m);
 	while (!list_empty(&m->dg.flows) && wr_room(w) >= FRAME_HEADER) {
 		struct mux_flow *f = list_entry(m->dg.flows.next, struct mux_flow, run);
 

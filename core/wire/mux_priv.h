@@ -77,6 +77,9 @@ void mux_output_part(struct mux *m, struct wr *w);
 void mux_output_datagrams(struct mux *m, struct wr *w);
 /* mux_send.c: whether more payload may be put on its way, n bytes being in the output already. */
 bool mux_may_fly(const struct mux *m, size_t n);
+/* When the oldest that waits is too old, or MONO_NEVER; and what to do then. */
+struct mono mux_datagrams_deadline(const struct mux *m);
+void mux_datagrams_drop_late(struct mux *m);
 bool mux_datagrams_may(const struct mux *m); /* there are, and it is their turn */
 void mux_datagrams_data(struct mux *m, size_t n); /* n bytes of DATA have left */
 

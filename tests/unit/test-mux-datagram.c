@@ -145,12 +145,14 @@ test_bounds_of_session(void)
 	pair_pump(&p);
 	for (size_t i = 0; i < ARRAY_LEN(k); i++)
 		sock_datagram(k[i], 40000);
-	is_int(k[4]->st->flow->n, 0, "what all sessions hold is bounded: the session's oldest go");
-	is_int(k[5]->st->flow->n, 1, "the newest stays");
+	is_int(k[2]->st->flow->n, 0, "what all sessions hold is bounded: the session's oldest go");
+	ok(k[3]->st->flow->n == 1 && k[5]->st->flow->n == 1, "the newest stay");
 	pool.bytes = 500000;
-	sock_datagram(k[5], 40000);
-	is_int(k[5]->st->flow->n, 0, "others can have everything");
-	is_int(k[5]->st->flow->full, 2, "then the new one is dropped, too");
+	for (size_t i = 0; i < 4; i++)
+		sock_datagram(k[5], 40000);
+	is_int(k[5]->st->flow->n, 3, "others cannot have everything: as much as one flow's is sure");
+	is_int(k[5]->st->flow->full, 2, "not more than that");
+	ok(p.server.m.dg.bytes <= conf.flow_bytes, "of the session, not of each flow");
 	pool.bytes = p.server.m.dg.bytes;
 	for (size_t i = 0; i < 12; i++)
 		sock_datagram(k[i % ARRAY_LEN(k)], 40000);
@@ -182,6 +184,37 @@ test_age(void)
 	pair_sleep(&p, 2500);
 	sock_datagram(k, 10);
 	is_int(k->st->flow->n, 1, "the old are dropped when a new one comes, even if nothing is sent");
+	pair_fini(&p);
+}
+
+/* A session whose peer reads nothing: only the clock goes on. */
+static void
+test_deadline(void)
+{
+	struct mux_conf conf = pair_conf(ROLE_SERVER);
+	struct mux_pool pool = {.max = 400000};
+	struct mono idle;
+	struct sock *k;
+	struct pair p;
+
+	conf.pool = &pool;
+	k = begin(&p, &conf);
+	idle = mux_deadline(&p.server.m);
+	ok(mono_diff_ms(idle, p.now) > 2000, "without datagrams none is waited for");
+	sock_datagram(k, 10);
+	is_int(mono_diff_ms(mux_deadline(&p.server.m), p.now), 2000, "the oldest has its time");
+	pair_sleep(&p, 500);
+	sock_datagram(k, 10);
+	is_int(mono_diff_ms(mux_deadline(&p.server.m), p.now), 1500, "a younger one changes nothing");
+	pair_sleep(&p, 1499);
+	is_int(k->st->flow->n, 2, "a moment before both are there");
+	pair_sleep(&p, 1);
+	is_int(k->st->flow->n, 1, "then the first is dropped");
+	is_int(mono_diff_ms(mux_deadline(&p.server.m), p.now), 500, "and the second waited for");
+	pair_sleep(&p, 500);
+	is_int(k->st->flow->late, 2, "both were late");
+	is_int(pool.bytes, 0, "others have the memory");
+	is_int(mux_deadline(&p.server.m).ns, idle.ns, "and the session waits for nothing more");
 	pair_fini(&p);
 }
 
@@ -258,6 +291,7 @@ main(void)
 	test_bounds_of_flow();
 	test_bounds_of_session();
 	test_age();
+	test_deadline();
 	test_lanes();
 	test_unanswered();
 	return done_testing();

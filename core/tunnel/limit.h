@@ -23,19 +23,21 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 	X(opening_per_session, COUNT, 256, 1, 100000,                                              \
 		"public connections of one session that wait for their target")                    \
 	X(flows_per_session, COUNT, 2048, 1, 1000000,                                              \
-		"UDP clients of one session; they count as public connections, too")               \
+		"UDP clients of one session, public connections, too; the longest unused makes "   \
+		"room for a new one")                                                              \
 	X(flows_per_source, COUNT, 256, 1, 1000000,                                                \
 		"UDP clients of one tunnel with one address (or IPv6 /64)")                        \
-	X(flow_idle, MS, 60000, 1000, 86400000, "silence after which a UDP client is forgotten")   \
+	X(flow_idle, MS, 60000, 1000, 86400000,                                                    \
+		"silence after which a UDP client is forgotten; only the first answer breaks it")  \
 	X(flow_idle_lasting, MS, 180000, 1000, 86400000,                                           \
-		"the same for one that went on sending after an answer")                           \
+		"the same for one that went on sending after an answer; all answers count")        \
 	X(flow_datagrams, COUNT, 256, 1, 100000,                                                   \
 		"datagrams of one UDP client that wait for the link")                              \
 	X(flow_queue, BYTES, 262144, 131072, 16777216, "bytes of the same")                        \
 	X(session_queue, BYTES, 4194304, 131072, 1073741824,                                       \
 		"bytes of all datagrams of a session that wait for its link")                      \
 	X(worker_queue, BYTES, 67108864, 131072, 68719476736,                                      \
-		"the same for all sessions of a worker")                                           \
+		"the same for all sessions of a worker; above it each may still have flow_queue")  \
 	X(datagram_age, MS, 2000, 10, 60000, "datagrams that have waited longer are not sent")     \
 	X(unauthenticated, COUNT, 256, 1, 100000, "links that have not logged in yet")             \
 	X(unauthenticated_per_source, COUNT, 16, 1, 100000,                                        \

@@ -157,14 +157,13 @@ def test_over_the_budget_the_oldest_go(site, target):
     all_go_on(site, agents)
     for sock in others:
         assert len(read_on(sock)) == ASKED
-    gone = resets(first)  # those that went on may have cost a few more
-    assert gone < 60
+    seen = 0  # at least those, and some more, because the others have gone on
     for sock in first:
         try:
             assert len(read_on(sock)) == ASKED
         except ConnectionResetError:
-            gone -= 1
-    assert gone == 0, "reset by RST, never by a clean end"
+            seen += 1
+    assert gone <= seen < 60, "reset by RST, never by a clean end"
 
 
 def test_an_agent_has_a_budget_too(site, target):

@@ -77,7 +77,7 @@ main(void)
 		r.fins, r.resets, r.refused, (unsigned long long)r.bytes);
 	ok(!r.closed, "no session of two honest ends was closed");
 	ok(r.fins > 100 && r.resets > 100 && r.refused > 10, "streams ended in all ways");
-	ok(r.aside > 100, "payloads went aside, too (%u)", r.aside);
+	ok(r.aside > (quick ? 10 : 100), "payloads went aside, too (%u)", r.aside);
 	ok(r.bytes > 1000000, "and every byte arrived in its place");
 	r = runs(quick ? 200 : 3000, 600, true);
 	diag("%u steps, %u ends of streams", r.ops, r.streams);

@@ -1,5 +1,5 @@
 # Documents that are installed: dist_doc_DATA += %D%/name.md
-dist_doc_DATA += %D%/performance.md %D%/protocol.md %D%/threads.md
+dist_doc_DATA += %D%/models.md %D%/performance.md %D%/protocol.md %D%/threads.md
 
 # The plots of performance.md, drawn by bench/run --page.
 performancedir = $(docdir)/performance

@@ -45,3 +45,4 @@ include %D%/fuzz/local.mk
 include %D%/integrity/local.mk
 include %D%/relay/local.mk
 include %D%/lint/local.mk
+include %D%/model/local.mk

@@ -23,12 +23,16 @@ struct account {
 	size_t sessions;
 };
 
+#define PUSHED_OUT_MAX 8
+
 /* One identity, while it has a session or a claim. */
 struct agent_entry {
 	char *key; /* account/agent */
 	size_t account_len;
-	uint64_t instance;     /* of its sessions; 0: not said */
-	uint64_t pushed_out;   /* the instance whose sessions the one before them ended; 0: none */
+	uint64_t instance; /* of its sessions; 0: not said */
+	/* The instances that were pushed out one after the other, a ring; 0: none. */
+	uint64_t pushed_out[PUSHED_OUT_MAX];
+	unsigned n_pushed_out;
 	struct list members; /* struct session_entry; empty: away */
 	struct list claims;
 };
@@ -37,6 +41,9 @@ struct session_entry {
 	struct group_session load; /* with its id and worker */
 	struct list node;            /* in agent->members */
 	uint8_t member;
+	bool may_resume;
+	uint8_t secret[REGISTRY_SECRET];
+	uint32_t generation; /* of the last link that showed it */
 	struct agent_entry *agent;
 	struct account *account;
 };
@@ -121,6 +128,7 @@ session_free(struct registry *r, struct session_entry *s, struct mono until)
 	}
 	idmap_del(&r->sessions, s->load.id);
 	list_remove(&s->node);
+	memset(s->secret, 0, sizeof(s->secret));
 	free(s);
 	agent_settle(r, a);
 }
@@ -239,6 +247,9 @@ session_new(struct registry *r, struct agent_entry *a, const struct login_ask *a
 	s->load.worker = ask->worker;
 	s->load.ended = ask->ended;
 	s->member = ask->member;
+	s->may_resume = ask->secret != NULL;
+	if (s->may_resume)
+		memcpy(s->secret, ask->secret, REGISTRY_SECRET);
 	s->agent = a;
 	s->account = account_get(r, ask->id->account);
 	s->account->sessions++;
@@ -252,7 +263,12 @@ session_new(struct registry *r, struct agent_entry *a, const struct login_ask *a
 static bool
 comes_too_late(const struct login_ask *ask, const struct agent_entry *a)
 {
-	return ask->instance != 0 && ask->instance == a->pushed_out && !list_empty(&a->members);
+	if (ask->instance == 0 || list_empty(&a->members))
+		return false;
+	for (unsigned i = 0; i < PUSHED_OUT_MAX; i++)
+		if (a->pushed_out[i] == ask->instance)
+			return true;
+	return false;
 }
 
 /* Another instance has the agent from now on. */
@@ -261,7 +277,10 @@ change_instance(struct agent_entry *a, uint64_t instance)
 {
 	if (instance == a->instance)
 		return;
-	a->pushed_out = list_empty(&a->members) ? 0 : a->instance;
+	if (list_empty(&a->members))
+		memset(a->pushed_out, 0, sizeof(a->pushed_out));
+	else
+		a->pushed_out[a->n_pushed_out++ % PUSHED_OUT_MAX] = a->instance;
 	a->instance = instance;
 }
 
@@ -322,6 +341,36 @@ registry_logout(struct registry *r, uint64_t session, struct mono now, int64_t r
 	if (s != NULL)
 		session_free(r, s, mono_add_ms(now, reserve_ms));
 	pthread_mutex_unlock(&r->lock);
+}
+
+/* Takes the same time wherever they differ. */
+static bool
+same_secret(const uint8_t *a, const uint8_t *b)
+{
+	volatile uint8_t differ = 0;
+
+	for (size_t i = 0; i < REGISTRY_SECRET; i++)
+		differ |= a[i] ^ b[i];
+	return differ == 0;
+}
+
+enum resume_result
+registry_resume(struct registry *r, uint64_t session, const uint8_t *secret,
+	struct session_ref *at_r, uint32_t *generation_r)
+{
+	enum resume_result result = RESUME_GONE;
+	struct session_entry *s;
+
+	pthread_mutex_lock(&r->lock);
+	s = idmap_get(&r->sessions, session);
+	if (s != NULL && s->may_resume)
+		result = same_secret(s->secret, secret) ? RESUME_FOUND : RESUME_WRONG;
+	if (result == RESUME_FOUND) {
+		*at_r = (struct session_ref){session, s->load.worker};
+		*generation_r = ++s->generation;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return result;
 }
 
 void

@@ -7,11 +7,12 @@
  *
  * An identity is account + agent name. It has the sessions of one running agent, its instance,
  * which are told apart by their member numbers. The newest login wins: it pushes out the older
- * session of its number, and all sessions of another instance; but an instance that was pushed out
- * is refused for as long as the one that did it has a session. A claim (one public address for one
+ * session of its number, and all sessions of another instance; but instances that were pushed out
+ * are refused for as long as there is a session of those that did it. A claim (one public address for one
  * tunnel of one identity) is had by those of its sessions that asked for it, and stays reserved
  * while there is none. Session ids are random and never come again, so what a dead session still
- * says finds nothing to harm.
+ * says finds nothing to harm. A session may go on over another link for whoever has its secret;
+ * every such link gets a number, its generation, and the highest is the one that counts.
  *
  * Any thread. */
 
@@ -40,6 +41,7 @@ struct session_ref {
 };
 
 #define REGISTRY_MEMBERS_MAX 16
+#define REGISTRY_SECRET 32 /* bytes */
 
 struct login_ask {
 	const struct identity *id;
@@ -49,6 +51,7 @@ struct login_ask {
 	/* How many of the clients that registry_route() gave to the session have ended: counted by
 	 * its worker, and there until registry_logout(). */
 	const _Atomic uint64_t *ended;
+	const uint8_t *secret; /* REGISTRY_SECRET bytes; NULL: it ends with its link */
 };
 
 struct login_got {
@@ -64,6 +67,17 @@ uint16_t registry_login(struct registry *r, const struct login_ask *ask,
 
 /* The session has ended; claims that only it had stay reserved for reserve_ms. Harmless twice. */
 void registry_logout(struct registry *r, uint64_t session, struct mono now, int64_t reserve_ms);
+
+enum resume_result {
+	RESUME_FOUND,
+	RESUME_GONE,  /* no such session, or it has ended */
+	RESUME_WRONG, /* not its secret */
+};
+
+/* A link has come that shows the secret of a session. FOUND: the link belongs on that worker, with
+ * its generation, unless a higher one has come there before. */
+enum resume_result registry_resume(struct registry *r, uint64_t session, const uint8_t *secret,
+	struct session_ref *at_r, uint32_t *generation_r);
 
 /* The session wants no more clients; it keeps its claims until it has ended. */
 void registry_leave(struct registry *r, uint64_t session);

@@ -35,7 +35,7 @@ login_member(struct registry *r, const char *agent, uint64_t instance, uint8_t m
 	uint32_t worker, struct login_got *got_r)
 {
 	struct identity id = who("acme", agent);
-	struct login_ask ask = {&id, instance, member, worker, &none_ended};
+	struct login_ask ask = {&id, instance, member, worker, &none_ended, NULL};
 	char text[128];
 
 	*got_r = (struct login_got){0};
@@ -49,7 +49,7 @@ login(struct registry *r, const char *account, const char *agent, uint32_t worke
 	struct session_ref *replaced_r)
 {
 	struct identity id = who(account, agent);
-	struct login_ask ask = {&id, 0, 1, worker, &none_ended};
+	struct login_ask ask = {&id, 0, 1, worker, &none_ended, NULL};
 	struct login_got got;
 	char text[128];
 
@@ -375,7 +375,7 @@ test_instances(void)
 {
 	struct registry *r = registry_new();
 	struct identity id = who("acme", "web");
-	struct login_ask late = {&id, 7, 2, 1, &none_ended};
+	struct login_ask late = {&id, 7, 2, 1, &none_ended, NULL};
 	struct login_got got;
 	char text[128] = "";
 	uint64_t b;
@@ -396,6 +396,7 @@ test_instances(void)
 	ok(login_member(r, "web", 9, 1, 0, &got) != 0 && got.n_replaced == 1,
 		"a program that is started anew takes over");
 	ok(login_member(r, "web", 8, 1, 0, &got) == 0, "for good");
+	ok(login_member(r, "web", 7, 1, 0, &got) == 0, "and from the one before that, too");
 	registry_logout(r, got.session, now, 1000);
 	b = login_member(r, "web", 9, 1, 0, &got);
 	ok(b != 0, "its own members come back");
@@ -515,6 +516,120 @@ test_random_members(void)
 	registry_free(r);
 }
 
+/* Who has a session's secret may bring it another link, and nobody else. */
+static void
+test_resume(void)
+{
+	struct registry *r = registry_new();
+	struct identity id = who("acme", "web");
+	uint8_t secret[REGISTRY_SECRET] = {1, [REGISTRY_SECRET - 1] = 2}, wrong[REGISTRY_SECRET];
+	struct login_ask ask = {.id = &id, .member = 1, .worker = 3, .ended = &none_ended,
+		.secret = secret};
+	struct session_ref at = {4711, 4711};
+	uint32_t generation = 4711;
+	struct login_got got;
+	char text[128];
+
+	must(registry_login(r, &ask, &limits, now, &got, text, sizeof(text)) == 0);
+	ok(registry_resume(r, got.session, secret, &at, &generation) == RESUME_FOUND, "its secret");
+	ok(at.id == got.session && at.worker == 3 && generation == 1, "leads to the session");
+	ok(registry_resume(r, got.session, secret, &at, &generation) == RESUME_FOUND &&
+			generation == 2,
+		"and every time the number is higher");
+	for (size_t i = 0; i < REGISTRY_SECRET; i += REGISTRY_SECRET - 1) {
+		memcpy(wrong, secret, sizeof(wrong));
+		wrong[i] ^= 0x80;
+		ok(registry_resume(r, got.session, wrong, &at, &generation) == RESUME_WRONG &&
+				generation == 2,
+			"another one does not, byte %zu", i);
+	}
+	ok(registry_resume(r, got.session + 1, secret, &at, &generation) == RESUME_GONE,
+		"there is no other session");
+	ask.secret = NULL;
+	must(registry_login(r, &ask, &limits, now, &got, text, sizeof(text)) == 0);
+	ok(registry_resume(r, got.replaced[0].id, secret, &at, &generation) == RESUME_GONE,
+		"who was replaced cannot come back");
+	memset(wrong, 0, sizeof(wrong));
+	ok(registry_resume(r, got.session, wrong, &at, &generation) == RESUME_GONE,
+		"nor is a session without a secret resumed");
+	registry_free(r);
+}
+
+/* What the dead say: their ends come late, they ask for what they had, and for their links. */
+static size_t
+haunt(struct registry *r, const uint64_t *dead, size_t n, uint64_t claim, const char *address)
+{
+	static const uint8_t secret[REGISTRY_SECRET] = {7};
+	uint64_t ghost = n > 0 ? dead[(size_t)rand() % n] : 4711, got = 0;
+	struct session_ref at;
+	uint32_t x;
+
+	switch (rand() % 5) {
+	case 0:
+		registry_logout(r, ghost, now, rand() % 2 * 1000);
+		return 0;
+	case 1:
+		registry_leave(r, ghost);
+		return 0;
+	case 2:
+		registry_unclaim(r, ghost, claim, &x);
+		return x != REGISTRY_NO_WORKER;
+	case 3:
+		return registry_resume(r, ghost, secret, &at, &x) != RESUME_GONE;
+	default:
+		return claim_it(r, ghost, "ssh", 1, address, 1, &got) != CLAIM_LOST;
+	}
+}
+
+/* A thousand takeovers of four agents, each with one name, by processes that say who they are and
+ * others. After every step each name is the newest login's and nobody else's, and that has it at
+ * once. */
+static void
+test_takeovers(void)
+{
+	static const uint8_t secret[REGISTRY_SECRET] = {7};
+	static const char *const agents[] = {"a", "b", "c", "d"};
+	static const char *const addresses[] = {"h:1", "h:2", "h:3", "h:4"};
+	struct registry *r = registry_new();
+	uint64_t dead[4][64], owner[4] = {0}, claims[4] = {0};
+	size_t n_dead[4] = {0}, wrong = 0, replaced = 0;
+
+	srand(20261121);
+	for (uint64_t i = 1; i <= 1000; i++) {
+		size_t k = (size_t)rand() % 4, other = (size_t)rand() % 4;
+		struct identity id = who("acme", agents[k]);
+		struct login_ask ask = {.id = &id, .instance = rand() % 2 * i, .member = 1,
+			.worker = (uint32_t)rand() % 4, .ended = &none_ended, .secret = secret};
+		struct session_ref to = {0, 0};
+		struct login_got got = {0};
+		enum claim_result had;
+		char text[128];
+		uint32_t tunnel;
+
+		wrong += registry_login(r, &ask, &limits, now, &got, text, sizeof(text)) != 0;
+		wrong += got.n_replaced != (owner[k] != 0) || (owner[k] != 0 && got.replaced[0].id != owner[k]);
+		replaced += got.n_replaced;
+		if (owner[k] != 0)
+			dead[k][n_dead[k]++ % 64] = owner[k];
+		owner[k] = got.session;
+		wrong += claims[k] != 0 && registry_route(r, claims[k], 0, false, &to, &tunnel);
+		for (int j = rand() % 4; j > 0; j--)
+			wrong += haunt(r, dead[k], MIN(n_dead[k], 64), claims[k], addresses[k]);
+		had = claim_it(r, owner[k], "ssh", 1, addresses[k], 1, &claims[k]);
+		wrong += had != (n_dead[k] > 0 ? CLAIM_MOVED : CLAIM_NEW);
+		registry_fronted(r, claims[k], ask.worker);
+		wrong += haunt(r, dead[other], MIN(n_dead[other], 64), claims[other], addresses[other]);
+		for (size_t j = 0; j < 4; j++)
+			wrong += registry_route(r, claims[j], 0, false, &to, &tunnel) != (owner[j] != 0) ||
+				(owner[j] != 0 && to.id != owner[j]);
+		wrong += expire(r) != 0;
+	}
+	is_int((intmax_t)replaced, 1000 - 4, "a thousand logins, and all but the first took over");
+	is_int((intmax_t)wrong, 0, "each name had one owner, the newest, whatever the dead said");
+	is_int(registry_sessions(r), 4, "nobody is left over");
+	registry_free(r);
+}
+
 int
 main(void)
 {
@@ -532,5 +647,7 @@ main(void)
 	test_instance_comes_back();
 	test_leaving();
 	test_random_members();
+	test_resume();
+	test_takeovers();
 	return done_testing();
 }

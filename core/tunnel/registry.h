@@ -8,11 +8,11 @@
  * An identity is account + agent name. It has the sessions of one running agent, its instance,
  * which are told apart by their member numbers. The newest login wins: it pushes out the older
  * session of its number, and all sessions of another instance; but instances that were pushed out
- * are refused for as long as there is a session of those that did it. A claim (one public address for one
- * tunnel of one identity) is had by those of its sessions that asked for it, and stays reserved
- * while there is none. Session ids are random and never come again, so what a dead session still
- * says finds nothing to harm. A session may go on over another link for whoever has its secret;
- * every such link gets a number, its generation, and the highest is the one that counts.
+ * are refused for as long as there is a session of those that did it. A claim (one public address
+ * for one tunnel of one identity) is had by those of its sessions that asked for it, and stays
+ * reserved while there is none. Session ids are random and never come again, so what a dead session
+ * still says finds nothing to harm. A session may go on over another link for whoever has its
+ * secret; every such link gets a number, its generation, and the highest is the one that counts.
  *
  * Any thread. */
 

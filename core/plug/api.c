@@ -46,7 +46,8 @@ adit_conf_bool(const struct adit_conf *conf, const char *name)
 const char *
 adit_conf_list(const struct adit_conf *conf, const char *name, size_t i)
 {
-	char *const *list = options_get(conf, name, TYPE(ADIT_OPT_LIST))->list;
+	char *const *list =
+		options_get(conf, name, TYPE(ADIT_OPT_LIST) | TYPE(ADIT_OPT_PATHS))->list;
 
 	for (size_t k = 0; k < i; k++)
 		if (list[k] == NULL)

@@ -41,6 +41,7 @@ static const struct {
 	[ADIT_OPT_DURATION] = {"duration", "a time such as \"30s\""},
 	[ADIT_OPT_PATH] = {"path", "the name of a file in quotes"},
 	[ADIT_OPT_LIST] = {"list", "a list of texts such as [ \"a\", \"b\" ]"},
+	[ADIT_OPT_PATHS] = {"paths", "the name of a file in quotes, or a list of such names"},
 };
 
 /* ---- The declarations ------------------------------------------------------------------------ */
@@ -151,7 +152,7 @@ declared_default(const struct adit_option *o, struct err *e)
 	int64_t v = 0;
 
 	if (o->dflt == NULL || o->type == ADIT_OPT_STRING || o->type == ADIT_OPT_PATH ||
-		o->type == ADIT_OPT_LIST)
+		o->type == ADIT_OPT_LIST || o->type == ADIT_OPT_PATHS)
 		return 0;
 	if (parse_num(o->type, o->dflt, &v) < 0)
 		return err_set(e, "option \"%s\": the default \"%s\" is not %s", o->name, o->dflt,
@@ -172,7 +173,7 @@ options_declared(const struct adit_plugin *plugin, struct err *e)
 	for (size_t i = 0; (o = option_at(plugin, i)) != NULL; i++) {
 		if (!option_name_valid(o->name))
 			return err_set(e, "option %zu has a name that cannot be one", i);
-		if (o->type < ADIT_OPT_STRING || o->type > ADIT_OPT_LIST)
+		if (o->type < ADIT_OPT_STRING || o->type > ADIT_OPT_PATHS)
 			return err_set(e, "option \"%s\" has the unknown type %u", o->name,
 				(unsigned)o->type);
 		if (o->min > o->max)
@@ -282,6 +283,22 @@ list_copy(const char *const *from, size_t n)
 	return list;
 }
 
+/* The files of a list, all beside the file that names them. 0 or -EINVAL: one has no name. */
+static int
+paths_copy(const struct option_value *v, const char *const *from, size_t n, char ***list_r)
+{
+	char **list;
+
+	for (size_t i = 0; i < n; i++)
+		if (from[i][0] == '\0')
+			return -EINVAL;
+	list = xcalloc(n + 1, sizeof(*list));
+	for (size_t i = 0; i < n; i++)
+		list[i] = path_absolute(v->file, from[i]);
+	*list_r = list;
+	return 0;
+}
+
 /* What a value is, for "expects …, but is …". */
 static const char *
 value_text(const struct option_value *v, char *buf, size_t cap)
@@ -337,6 +354,23 @@ take_num(const struct adit_conf *conf, struct setting *s)
 	return check_range(conf, s);
 }
 
+/* A single text counts as a list of one. */
+static int
+take_list(const struct adit_conf *conf, struct setting *s)
+{
+	const struct option_value *v = s->given;
+	const char *const *from = v->type == VALUE_STRING ? &v->str : v->list;
+	size_t n = v->type == VALUE_STRING ? 1 : v->n_list;
+
+	if (v->type != VALUE_STRING && v->type != VALUE_LIST)
+		return wrong_type(conf, s);
+	if (s->opt->type == ADIT_OPT_LIST)
+		s->list = list_copy(from, n);
+	else if (paths_copy(v, from, n, &s->list) < 0)
+		return wrong_type(conf, s);
+	return 0;
+}
+
 static int
 take_value(const struct adit_conf *conf, struct setting *s)
 {
@@ -359,13 +393,7 @@ take_value(const struct adit_conf *conf, struct setting *s)
 		s->str = path_absolute(v->file, v->str);
 		return 0;
 	case ADIT_OPT_LIST:
-		if (v->type == VALUE_STRING)
-			s->list = list_copy(&v->str, 1);
-		else if (v->type == VALUE_LIST)
-			s->list = list_copy(v->list, v->n_list);
-		else
-			return wrong_type(conf, s);
-		return 0;
+	case ADIT_OPT_PATHS: return take_list(conf, s);
 	default: return take_num(conf, s);
 	}
 }
@@ -375,10 +403,14 @@ take_default(const struct adit_conf *conf, struct setting *s)
 {
 	const char *dflt = s->opt->dflt;
 
-	if (s->opt->type == ADIT_OPT_LIST)
-		s->list = list_copy(&dflt, dflt != NULL ? 1 : 0);
-	else if (dflt == NULL)
+	if (s->opt->type == ADIT_OPT_LIST || s->opt->type == ADIT_OPT_PATHS)
+		s->list = xcalloc(2, sizeof(*s->list));
+	if (dflt == NULL)
 		return;
+	if (s->opt->type == ADIT_OPT_LIST)
+		s->list[0] = xstrdup(dflt);
+	else if (s->opt->type == ADIT_OPT_PATHS)
+		s->list[0] = path_absolute(conf->file, dflt);
 	else if (s->opt->type == ADIT_OPT_PATH)
 		s->str = path_absolute(conf->file, dflt);
 	else if (s->opt->type == ADIT_OPT_STRING)

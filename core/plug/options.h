@@ -42,7 +42,7 @@ struct setting {
 	const struct option_value *given; /* NULL: the default, if there is one */
 	char *str;     /* STRING, PATH (absolute); NULL when there is neither value nor default */
 	int64_t num;   /* INT, BOOL, SIZE, DURATION */
-	char **list;   /* LIST, ended by NULL */
+	char **list;   /* LIST, PATHS (absolute), ended by NULL */
 };
 
 /* The values of one instance, checked; what plugins see as struct adit_conf. */

@@ -13,6 +13,7 @@
  * ADIT_PLUGIN_ABI too, but may still change until they are declared stable here.
  *
  * History, newest first (one dated line for each addition):
+ *   2026-11-21  options that are lists of files: ADIT_OPT_PATHS
  *   2026-11-21  route.h: a route says by its protocol whether it is for TCP or UDP
  *   2026-11-21  first version, ABI 1 */
 
@@ -68,6 +69,7 @@ enum adit_option_type {
 	ADIT_OPT_DURATION = 5, /* "30s" in the file, milliseconds for the plugin; min and max too */
 	ADIT_OPT_PATH = 6,     /* a file; relative to the folder of the configuration file */
 	ADIT_OPT_LIST = 7,     /* strings; a single string counts as a list of one */
+	ADIT_OPT_PATHS = 8,    /* a list of files, each as PATH */
 };
 
 /* One option that the plugin understands. The core checks names, types and ranges before create()
@@ -138,7 +140,7 @@ ADIT_EXPORT const char *adit_conf_string(const struct adit_conf *conf, const cha
 /* INT, SIZE (bytes), DURATION (milliseconds): the value or its default, else 0. */
 ADIT_EXPORT int64_t adit_conf_int(const struct adit_conf *conf, const char *name);
 ADIT_EXPORT bool adit_conf_bool(const struct adit_conf *conf, const char *name);
-/* LIST: element i, or NULL behind the last. */
+/* LIST, PATHS (made absolute): element i, or NULL behind the last. */
 ADIT_EXPORT const char *adit_conf_list(const struct adit_conf *conf, const char *name, size_t i);
 /* True when the option stands in the file (and not only its default applies). */
 ADIT_EXPORT bool adit_conf_given(const struct adit_conf *conf, const char *name);

@@ -27,6 +27,7 @@ static const struct adit_option all_options[] = {
 	{.name = "nowhere", .type = ADIT_OPT_PATH},
 	{.name = "many", .type = ADIT_OPT_LIST, .dflt = "one"},
 	{.name = "none", .type = ADIT_OPT_LIST},
+	{.name = "files", .type = ADIT_OPT_PATHS, .dflt = "here"},
 	{.name = "server_only", .type = ADIT_OPT_INT, .sides = ADIT_SIDE_SERVER},
 	{.name = "needed", .type = ADIT_OPT_STRING, .sides = ADIT_SIDE_AGENT, .required = 1,
 		.help = "what an agent needs"},
@@ -112,6 +113,8 @@ test_defaults(void)
 	ok(adit_conf_list(conf, "many", 1) == NULL, "list ends");
 	ok(adit_conf_list(conf, "many", 9) == NULL, "far behind the end there is nothing");
 	ok(adit_conf_list(conf, "none", 0) == NULL, "list without a default is empty");
+	is_str(adit_conf_list(conf, "files", 0), "/etc/x/here", "list of paths");
+	ok(adit_conf_list(conf, "files", 1) == NULL, "that ends");
 	ok(!adit_conf_given(conf, "word"), "a default is not given");
 	is_int(adit_conf_side(conf), ADIT_SIDE_SERVER, "the side is known");
 	is_int(adit_conf_int(conf, "server_only"), 0, "an option of this side");
@@ -161,6 +164,29 @@ test_values(void)
 }
 
 static void
+test_paths(void)
+{
+	static const char *const list[] = {"a", "/b"}, *const nameless[] = {"a", ""};
+	struct option_value v = {.key = "files", .type = VALUE_LIST, .list = list, .n_list = 2,
+		.file = "/etc/x/sub/a.conf", .line = 7};
+
+	takes(v, "a list of files");
+	is_str(adit_conf_list(conf, "files", 0), "/etc/x/sub/a", "stands beside its own file");
+	is_str(adit_conf_list(conf, "files", 1), "/b", "an absolute one stays");
+	ok(adit_conf_list(conf, "files", 2) == NULL, "and it ends");
+	takes(string("files", "f"), "one file for a list");
+	is_str(adit_conf_list(conf, "files", 0), "/etc/x/f", "is a list of one");
+	v.list = nameless;
+	v.file = "/etc/x/a.conf";
+	refuses(v, "auth-test: \"files\": expects the name of a file in quotes, or a list of such "
+		   "names, but is a list");
+	refuses(string("files", ""), "auth-test: \"files\": expects the name of a file in quotes, "
+				     "or a list of such names, but is \"\"");
+	refuses(number("files", 1), "auth-test: \"files\": expects the name of a file in quotes, "
+				    "or a list of such names, but is 1");
+}
+
+static void
 test_refusals(void)
 {
 	static const char *const list[] = {"a"};
@@ -201,7 +227,8 @@ test_refusals(void)
 		"auth-test has no option \"wrod\"; did you mean \"word\"?");
 	refuses(string("completely", "x"),
 		"auth-test has no option \"completely\"; it has word, free, count, any, on, off, "
-		"room, wait, patience, place, nowhere, many, none, server_only");
+		"room, wait, patience, place, nowhere, many, none, files, "
+		"server_only");
 	refuses(string("needed", "x"),
 		"auth-test: \"needed\" is an option for the agent, not for the server");
 }
@@ -300,8 +327,8 @@ test_declarations(void)
 	is_int(options_declared(&plugin, &e), 0, "good declarations");
 	undeclarable((struct adit_option){.name = "A", .type = ADIT_OPT_INT},
 		"option 0 has a name that cannot be one");
-	undeclarable((struct adit_option){.name = "a", .type = 8},
-		"option \"a\" has the unknown type 8");
+	undeclarable((struct adit_option){.name = "a", .type = 9},
+		"option \"a\" has the unknown type 9");
 	undeclarable((struct adit_option){.name = "a", .type = ADIT_OPT_INT, .min = 2, .max = 1},
 		"option \"a\" has an empty range");
 	undeclarable((struct adit_option){.name = "a", .type = ADIT_OPT_DURATION, .dflt = "30"},
@@ -343,6 +370,7 @@ main(void)
 {
 	test_defaults();
 	test_values();
+	test_paths();
 	test_refusals();
 	test_sets();
 	test_errors();

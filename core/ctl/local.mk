@@ -8,6 +8,7 @@ core_sources += \
 	%D%/confd.c %D%/confd.h \
 	%D%/config.h \
 	%D%/grammar.c %D%/grammar.h \
+	%D%/join_line.c %D%/join_line.h \
 	%D%/lex.c %D%/lex.h \
 	%D%/main.h \
 	%D%/plugset.c %D%/plugset.h \

@@ -32,6 +32,11 @@ fuzz_targets += %D%/fuzz-config
 %C%_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 %C%_fuzz_config_LDADD = $(unit_libs)
 EXTRA_DIST += %D%/corpus/config
+fuzz_targets += %D%/fuzz-join-line
+%C%_fuzz_join_line_SOURCES = %D%/fuzz-join-line.c $(fuzz_main)
+%C%_fuzz_join_line_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_join_line_LDADD = $(unit_libs)
+EXTRA_DIST += %D%/corpus/join-line
 
 check_PROGRAMS += $(fuzz_targets)
 if !ENABLE_FUZZING

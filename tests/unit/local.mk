@@ -11,6 +11,7 @@ util_tests = \
 	%D%/test-cursor \
 	%D%/test-err \
 	%D%/test-file \
+	%D%/test-join-line \
 	%D%/test-list \
 	%D%/test-log \
 	%D%/test-map \
@@ -26,6 +27,7 @@ TESTS += $(util_tests)
 %C%_test_cursor_LDADD = $(unit_libs)
 %C%_test_err_LDADD = $(unit_libs)
 %C%_test_file_LDADD = $(unit_libs)
+%C%_test_join_line_LDADD = $(unit_libs)
 %C%_test_list_LDADD = $(unit_libs)
 %C%_test_log_LDADD = $(unit_libs)
 %C%_test_map_LDADD = $(unit_libs)

@@ -295,6 +295,21 @@ adit_proof_state(const struct adit_proof *proof)
 	return proof->state;
 }
 
+static void
+replace(char **text, const char *fresh)
+{
+	if (*text != NULL)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = xstrdup(fresh);
+}
+
+void
+adit_proof_secret(struct adit_proof *proof, const char *secret)
+{
+	replace(&proof->secret, secret);
+}
+
 /* ---- adit/auth.h: command line --------------------------------------------------------------- */
 
 const char *
@@ -309,13 +324,10 @@ adit_issue_grant(const struct adit_issue *issue, size_t i)
 	return i < issue->n_grants ? issue->grants[i] : NULL;
 }
 
-static void
-replace(char **text, const char *fresh)
+int64_t
+adit_issue_valid_for(const struct adit_issue *issue)
 {
-	if (*text != NULL)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-	*text = xstrdup(fresh);
+	return issue->valid_for;
 }
 
 void

@@ -493,6 +493,10 @@ proof_destroy(struct adit_proof *proof)
 		proof->state_free(proof->state);
 	auth_bytes_wipe(&proof->data);
 	auth_bytes_wipe(&proof->out);
+	if (proof->secret != NULL) {
+		explicit_bzero(proof->secret, strlen(proof->secret));
+		free(proof->secret);
+	}
 	explicit_bzero(proof, sizeof(*proof));
 	free(proof);
 }
@@ -621,26 +625,45 @@ proof_free(struct adit_proof *proof)
 		proof_destroy(proof);
 }
 
-/* ---- Command line ---------------------------------------------------------------------------- */
+/* ---- Credentials that are made --------------------------------------------------------------- */
 
-int
-auth_issue(const struct modules *modules, struct adit_issue *issue)
+static int
+issued(const struct module *m, int rc, struct adit_issue *issue)
 {
-	const struct module *m = NULL;
-
-	for (size_t i = 0; i < modules->n_auth && m == NULL; i++)
-		if (modules->auth[i]->auth.issue != NULL)
-			m = modules->auth[i];
-	if (m == NULL) {
-		snprintf(issue->error, sizeof(issue->error),
-			"no auth plugin of this configuration can make a credential");
-		return -1;
-	}
-	if (m->auth.issue(m->inst, issue) == 0 && issue->secret != NULL)
+	if (rc == 0 && issue->secret != NULL)
 		return 0;
 	if (issue->error[0] == '\0')
 		snprintf(issue->error, sizeof(issue->error), "%s: made no credential",
 			m->plugin->name);
+	return -1;
+}
+
+int
+auth_issue(const struct modules *modules, struct adit_issue *issue)
+{
+	for (size_t i = 0; i < modules->n_auth; i++) {
+		const struct module *m = modules->auth[i];
+
+		if (m->auth.issue != NULL)
+			return issued(m, m->auth.issue(m->inst, issue), issue);
+	}
+	snprintf(issue->error, sizeof(issue->error),
+		"no auth plugin of this configuration can make a credential");
+	return -1;
+}
+
+int
+auth_invite(const struct modules *modules, struct adit_issue *issue)
+{
+	must(issue->valid_for > 0);
+	for (size_t i = 0; i < modules->n_auth; i++) {
+		const struct module *m = modules->auth[i];
+
+		if (m->auth.invite != NULL)
+			return issued(m, m->auth.invite(m->inst, issue), issue);
+	}
+	snprintf(issue->error, sizeof(issue->error),
+		"no auth plugin of this configuration can make an invite");
 	return -1;
 }
 

@@ -109,6 +109,7 @@ struct adit_proof {
 	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
 	unsigned step;
 	struct auth_bytes data, out;
+	char *secret; /* that the login has brought, or NULL; wiped by proof_free() */
 	char error[256];
 	void *state;
 	void (*state_free)(void *);
@@ -126,18 +127,21 @@ void proof_step(struct adit_proof *proof, const void *data, size_t len);
 void proof_confirm(struct adit_proof *proof, const void *data, size_t len);
 void proof_free(struct adit_proof *proof); /* NULL is harmless; also while a helper is at it */
 
-/* ---- Command line ---------------------------------------------------------------------------- */
+/* ---- Credentials that are made --------------------------------------------------------------- */
 
 struct adit_issue {
 	const char *account;
 	const char *const *grants; /* "key=value", n_grants of them */
 	size_t n_grants;
+	int64_t valid_for; /* seconds; an invite's */
 	char *secret, *stored; /* set by the plugin; free with issue_fini(), which wipes */
 	char error[512];
 };
 
 /* Lets the first auth plugin of the list that can issue do it. Main thread. 0 or -1 with error. */
 int auth_issue(const struct modules *modules, struct adit_issue *issue);
+/* The same for an invite, which is valid for issue->valid_for. */
+int auth_invite(const struct modules *modules, struct adit_issue *issue);
 void issue_fini(struct adit_issue *issue);
 
 /* ---- Claims (routes) ------------------------------------------------------------------------- */

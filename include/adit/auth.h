@@ -11,6 +11,8 @@
  * The method's name on the wire is the plugin's name without "auth-".
  *
  * Stable: see adit/plugin.h. History, newest first:
+ *   2026-11-21  invites: invite() in struct adit_auth_ops, adit_issue_valid_for(),
+ *               adit_proof_secret()
  *   2026-11-21  first version */
 
 #ifndef ADIT_AUTH_H
@@ -66,6 +68,13 @@ struct adit_auth_ops {
 	 * for the agent with adit_issue_secret(), the line for the server's file, appended by the
 	 * plugin itself. Returns 0 or -1 after adit_issue_error(). May be NULL. */
 	int (*issue)(const void *inst, struct adit_issue *issue);
+
+	/* Server and command line (`aditctl invite`, `aditd init`), main thread, also beside logins
+	 * that are under way; may block for as long as writing a file takes. Makes a credential
+	 * that is good for one login within adit_issue_valid_for(), in which the agent gets one of
+	 * its own; else as issue(). It is known to the running server when this returns. NULL: the
+	 * plugin has no invites. */
+	int (*invite)(const void *inst, struct adit_issue *issue);
 	/* New members are added here and nowhere else. */
 };
 
@@ -124,11 +133,17 @@ ADIT_EXPORT void adit_proof_set_state(struct adit_proof *proof, void *state,
 	void (*free_fn)(void *));
 ADIT_EXPORT void *adit_proof_state(const struct adit_proof *proof);
 
-/* ---- Command line, during issue() ------------------------------------------------------------ */
+/* In confirm(), when the login was one with an invite: the agent's own credential, to be stored for
+ * later logins. Copies; wiped afterwards. */
+ADIT_EXPORT void adit_proof_secret(struct adit_proof *proof, const char *secret);
+
+/* ---- During issue() and invite() ------------------------------------------------------------- */
 
 ADIT_EXPORT const char *adit_issue_account(const struct adit_issue *issue);
 /* Grants that were asked for on the command line: element i as "key=value", or NULL. */
 ADIT_EXPORT const char *adit_issue_grant(const struct adit_issue *issue, size_t i);
+/* For how many seconds an invite can be used; 0 in issue(). */
+ADIT_EXPORT int64_t adit_issue_valid_for(const struct adit_issue *issue);
 /* The text that the agent's owner gets, shown once. Copies; wiped afterwards. */
 ADIT_EXPORT void adit_issue_secret(struct adit_issue *issue, const char *secret);
 /* Where the server's half was written, for people: "/etc/adit/tokens". */

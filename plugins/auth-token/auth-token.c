@@ -2,7 +2,11 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* Logins by token, which is proved and never sent; the server keeps what can check a proof but not
- * make one. On the session's worker: two HMACs and a hash block nobody. Instances are constant.
+ * make one. On the session's worker: two HMACs and a hash block nobody. Instances are constant, but
+ * for the server's book of tokens, which has its own locks.
+ *
+ * A join is a login by invite: the agent makes a secret and sends the server's half of it along
+ * with the proof. The book's thread puts it in the place of the invite, and answers.
  *
  * Every failed login takes the same way: an unknown ID is checked against keys that nobody has, and
  * all end in the same DENY. */
@@ -14,22 +18,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "book.h"
 #include "token.h"
-#include "tokens.h"
+#include "tokens_file.h"
 
-#define FILE_MAX (16u << 20)
 #define TOKEN_FILE_MAX 4096u
-#define LINE_MAX_LEN 40000u /* an ID, a name, two keys and as many grants as there can be */
+#define LOGIN_SIZE (TOKEN_ID + TOKEN_KEY)      /* an ID and a proof */
+#define JOIN_SIZE (LOGIN_SIZE + 2 * TOKEN_KEY) /* the new token's keys behind them */
 
 struct instance {
 	/* Server */
-	char *path;
-	struct tokens tokens;
+	struct book *book;
 	struct token nobody; /* in place of a token that is not there */
 	/* Agent */
 	char id[TOKEN_ID + 1];
 	struct token_keys keys;
+	/* An invite: what it shall become. */
+	bool joins;
+	uint8_t fresh[TOKEN_KEY];
+	struct token_keys fresh_keys;
 };
 
 /* ---- Instances ------------------------------------------------------------------------------- */
@@ -41,8 +50,9 @@ destroy(void *p)
 
 	if (inst == NULL)
 		return;
-	tokens_fini(&inst->tokens);
-	free(inst->path);
+	if (inst->book != NULL)
+		book_close(inst->book);
+	free(inst->book);
 	gnutls_memset(inst, 0, sizeof(*inst));
 	free(inst);
 }
@@ -66,30 +76,58 @@ token_text(char *text)
 	return found != NULL ? found : (char *)"";
 }
 
+/* From the text of a token or an invite; found: where it stood, for the message. */
 static int
-create_agent(const struct adit_conf *conf, struct instance *inst)
+take_token(const struct adit_conf *conf, const char *option, const char *where, const char *token,
+	struct instance *inst)
 {
-	const char *path = adit_conf_string(conf, "token_file"), *wrong;
 	uint8_t secret[TOKEN_KEY];
-	char *text, *token;
-	size_t len;
+	const char *wrong;
 	int rc = 0;
 
-	if (adit_conf_secret_file(conf, "token_file", path, TOKEN_FILE_MAX, &text, &len) < 0)
-		return -1;
-	token = token_text(text);
 	wrong = token != NULL ? token_parse(token, inst->id, secret) : "holds more than one token";
 	if (wrong != NULL)
-		rc = adit_conf_error(conf, "token_file", "%s %s", path, wrong);
+		rc = adit_conf_error(conf, option, "%s %s", where, wrong);
 	else if (token_derive(secret, &inst->keys) < 0)
 		rc = adit_conf_error(conf, NULL, "HMAC-SHA256 is not to be had");
 	gnutls_memset(secret, 0, sizeof(secret));
-	adit_secret_free(text, len);
 	return rc;
 }
 
 static int
-create_server(const struct adit_conf *conf, struct instance *inst)
+create_joiner(const struct adit_conf *conf, struct instance *inst)
+{
+	if (take_token(conf, "invite", "the invite", adit_conf_string(conf, "invite"), inst) < 0)
+		return -1;
+	inst->joins = true;
+	adit_random(inst->fresh, TOKEN_KEY);
+	if (token_derive(inst->fresh, &inst->fresh_keys) < 0)
+		return adit_conf_error(conf, NULL, "HMAC-SHA256 is not to be had");
+	return 0;
+}
+
+static int
+create_agent(const struct adit_conf *conf, struct instance *inst)
+{
+	const char *path = adit_conf_string(conf, "token_file");
+	char *text;
+	size_t len;
+	int rc;
+
+	if (adit_conf_given(conf, "invite"))
+		return create_joiner(conf, inst);
+	if (path == NULL)
+		return adit_conf_error(conf, "token_file", "is missing");
+	if (adit_conf_secret_file(conf, "token_file", path, TOKEN_FILE_MAX, &text, &len) < 0)
+		return -1;
+	rc = take_token(conf, "token_file", path, token_text(text), inst);
+	adit_secret_free(text, len);
+	return rc;
+}
+
+/* Reads the file into the book, which nobody changes meanwhile. */
+static int
+fill_book(const struct adit_conf *conf, struct book *b)
 {
 	struct tokens_error why = {.line = 0};
 	char *text;
@@ -97,28 +135,41 @@ create_server(const struct adit_conf *conf, struct instance *inst)
 	struct stat st;
 	int rc;
 
-	inst->path = strdup(adit_conf_string(conf, "file"));
-	if (inst->path == NULL)
-		return adit_conf_error(conf, NULL, "out of memory");
-	adit_random(inst->nobody.stored, TOKEN_KEY);
-	adit_random(inst->nobody.server, TOKEN_KEY);
-	if (stat(inst->path, &st) < 0 && errno == ENOENT) {
+	if (stat(b->path, &st) < 0 && errno == ENOENT) {
 		adit_log(&adit_plugin, ADIT_LOG_WARN,
 			"%s is not there: nobody can log in before aditd issue has made a token",
-			inst->path);
+			b->path);
 		return 0;
 	}
-	if (adit_conf_secret_file(conf, "file", inst->path, FILE_MAX, &text, &len) < 0)
+	if (adit_conf_secret_file(conf, "file", b->path, TOKENS_FILE_MAX, &text, &len) < 0)
 		return -1;
 	if (strlen(text) != len)
-		rc = adit_conf_error(conf, "file", "%s: has a zero byte in it", inst->path);
+		rc = adit_conf_error(conf, "file", "%s: has a zero byte in it", b->path);
 	else
-		rc = tokens_parse(text, &inst->tokens, &why);
+		rc = tokens_parse(text, &b->tokens, &why);
 	if (rc < 0 && why.line > 0)
-		adit_conf_error(conf, "file", "%s:%d: %s", inst->path, why.line, why.text);
+		adit_conf_error(conf, "file", "%s:%d: %s", b->path, why.line, why.text);
 	else if (rc < 0 && why.text[0] != '\0')
-		adit_conf_error(conf, "file", "%s: %s", inst->path, why.text);
+		adit_conf_error(conf, "file", "%s: %s", b->path, why.text);
 	adit_secret_free(text, len);
+	return rc;
+}
+
+static int
+create_server(const struct adit_conf *conf, struct instance *inst)
+{
+	int rc;
+
+	adit_random(inst->nobody.stored, TOKEN_KEY);
+	adit_random(inst->nobody.server, TOKEN_KEY);
+	inst->book = calloc(1, sizeof(*inst->book));
+	if (inst->book == NULL || book_open(inst->book, adit_conf_string(conf, "file")) < 0) {
+		free(inst->book);
+		inst->book = NULL;
+		return adit_conf_error(conf, NULL, "out of memory");
+	}
+	rc = fill_book(conf, inst->book);
+	book_opened(inst->book);
 	return rc;
 }
 
@@ -160,41 +211,150 @@ welcome(struct adit_auth_req *req, const struct token *t, const uint8_t proof[TO
 	return ADIT_ALLOW;
 }
 
+/* One message, taken apart. */
+struct attempt {
+	const uint8_t *data; /* ID, proof, and in a join the new keys */
+	bool join;
+	uint8_t msg[TOKEN_MESSAGE_MAX];
+	size_t n;
+};
+
+static void
+attempt_init(struct attempt *a, struct adit_auth_req *req, const uint8_t *data, size_t len)
+{
+	const void *from_agent = adit_auth_nonce(req, ADIT_SIDE_AGENT),
+		   *from_server = adit_auth_nonce(req, ADIT_SIDE_SERVER);
+	const char *id = (const char *)data, *agent = adit_auth_agent(req);
+
+	a->data = data;
+	a->join = len == JOIN_SIZE;
+	if (a->join)
+		a->n = token_join_message(from_agent, from_server, id, agent, data + LOGIN_SIZE,
+			data + LOGIN_SIZE + TOKEN_KEY, a->msg);
+	else
+		a->n = token_message(from_agent, from_server, id, agent, a->msg);
+}
+
+/* Why this token, which was proved or not, does not do; NULL: it does. */
+static const char *
+objection(const struct attempt *a, const struct token *found, int right)
+{
+	time_t now = time(NULL);
+
+	if (found == NULL)
+		return "is not known";
+	if (right == 0)
+		return "was not proved";
+	if (a->join && found->invite == 0)
+		return "is no invite, or it has been used";
+	if (!a->join && found->invite != 0)
+		return "is an invite: it is for adit join";
+	if ((found->expires != 0 && now >= found->expires) ||
+		(found->invite != 0 && now >= found->invite))
+		return "has expired";
+	return NULL;
+}
+
+/* Hands the join to the book's thread; its answer comes in on_joined(). */
+static enum adit_verdict
+begin_join(const struct instance *inst, struct adit_auth_req *req, const struct attempt *a,
+	const struct token *t, const uint8_t answer[TOKEN_KEY])
+{
+	struct join *j = calloc(1, sizeof(*j));
+
+	if (j == NULL)
+		return ADIT_FAIL;
+	j->req = req;
+	memcpy(j->id, t->id, sizeof(j->id));
+	memcpy(j->proved, t->stored, TOKEN_KEY);
+	memcpy(j->stored, a->data + LOGIN_SIZE, TOKEN_KEY);
+	memcpy(j->server, a->data + LOGIN_SIZE + TOKEN_KEY, TOKEN_KEY);
+	memcpy(j->answer, answer, TOKEN_KEY);
+	snprintf(j->note, sizeof(j->note), "%s from %s", adit_auth_agent(req),
+		adit_auth_peer(req));
+	if (book_join(inst->book, j) == 0)
+		return ADIT_LATER;
+	free(j);
+	adit_auth_reason(req, "too many joins wait to be written");
+	return ADIT_FAIL;
+}
+
+/* The book's thread. */
+void
+on_joined(struct join *j, int rc, const struct token *t, const char *why)
+{
+	enum adit_verdict v = rc == -ENOENT ? ADIT_DENY : ADIT_FAIL;
+
+	if (rc == 0) {
+		adit_log(&adit_plugin, ADIT_LOG_INFO, "invite %s of account %s was used by %s",
+			j->id, t->account, j->note);
+		v = welcome(j->req, t, j->answer);
+	} else {
+		adit_auth_reason(j->req, "invite %s: %s", j->id, why);
+	}
+	adit_auth_finish(j->req, v);
+	gnutls_memset(j, 0, sizeof(*j));
+	free(j);
+}
+
+static void
+cancel(const void *p, void *worker, struct adit_auth_req *req)
+{
+	const struct instance *inst = p;
+	struct join *j = book_cancel(inst->book, req);
+
+	(void)worker;
+	if (j == NULL) /* it is being written: the answer comes */
+		return;
+	free(j);
+	adit_auth_finish(req, ADIT_FAIL);
+}
+
+/* With the book open. */
+static enum adit_verdict
+judge(const struct instance *inst, struct adit_auth_req *req, const struct attempt *a,
+	const struct token *found)
+{
+	const struct token *t = found != NULL ? found : &inst->nobody;
+	uint8_t server_proof[TOKEN_KEY];
+	const char *no;
+	int right = token_verify(t->stored, a->msg, a->n, a->data + TOKEN_ID);
+
+	if (token_server_proof(t->server, a->msg, a->n, server_proof) < 0 || right < 0) {
+		adit_auth_reason(req, "HMAC-SHA256 failed");
+		return ADIT_FAIL;
+	}
+	no = objection(a, found, right);
+	if (no == NULL)
+		return a->join ? begin_join(inst, req, a, t, server_proof)
+			       : welcome(req, t, server_proof);
+	adit_auth_reason(req, "token %.*s %s", TOKEN_ID, (const char *)a->data, no);
+	return ADIT_DENY;
+}
+
 static enum adit_verdict
 check(const void *p, void *worker, struct adit_auth_req *req)
 {
 	const struct instance *inst = p;
-	uint8_t msg[TOKEN_MESSAGE_MAX], server_proof[TOKEN_KEY];
-	const struct token *found, *t;
+	enum adit_verdict v;
 	const uint8_t *data;
-	size_t len, n;
-	bool expired;
-	int right;
+	struct attempt a;
+	size_t len;
 
 	(void)worker;
 	data = adit_auth_data(req, &len);
-	if (len != TOKEN_ID + TOKEN_KEY || !token_id_valid((const char *)data)) {
+	if ((len != LOGIN_SIZE && len != JOIN_SIZE) || !token_id_valid((const char *)data)) {
 		adit_auth_reason(req, "a message that this method does not have");
 		return ADIT_DENY;
 	}
-	found = tokens_find(&inst->tokens, (const char *)data);
-	t = found != NULL ? found : &inst->nobody;
-	n = token_message(adit_auth_nonce(req, ADIT_SIDE_AGENT),
-		adit_auth_nonce(req, ADIT_SIDE_SERVER), (const char *)data, adit_auth_agent(req),
-		msg);
-	right = token_verify(t->stored, msg, n, data + TOKEN_ID);
-	if (token_server_proof(t->server, msg, n, server_proof) < 0 || right < 0) {
-		adit_auth_reason(req, "HMAC-SHA256 failed");
-		return ADIT_FAIL;
+	if (len == JOIN_SIZE && !adit_auth_encrypted(req)) {
+		adit_auth_reason(req, "an invite is used over an encrypted link only");
+		return ADIT_DENY;
 	}
-	expired = t->expires != 0 && time(NULL) >= t->expires;
-	if (found != NULL && right == 1 && !expired)
-		return welcome(req, t, server_proof);
-	adit_auth_reason(req, "token %.*s %s", TOKEN_ID, (const char *)data,
-		found == NULL ? "is not known"
-		: right == 0  ? "was not proved"
-			      : "has expired");
-	return ADIT_DENY;
+	attempt_init(&a, req, data, len);
+	v = judge(inst, req, &a, book_find(inst->book, (const char *)data));
+	book_done(inst->book);
+	return v;
 }
 
 /* ---- Agent ----------------------------------------------------------------------------------- */
@@ -203,22 +363,45 @@ static size_t
 proof_message(const struct instance *inst, const struct adit_proof *proof,
 	uint8_t msg[TOKEN_MESSAGE_MAX])
 {
-	return token_message(adit_proof_nonce(proof, ADIT_SIDE_AGENT),
-		adit_proof_nonce(proof, ADIT_SIDE_SERVER), inst->id, adit_proof_agent(proof), msg);
+	const void *from_agent = adit_proof_nonce(proof, ADIT_SIDE_AGENT),
+		   *from_server = adit_proof_nonce(proof, ADIT_SIDE_SERVER);
+	const char *agent = adit_proof_agent(proof);
+
+	if (inst->joins)
+		return token_join_message(from_agent, from_server, inst->id, agent,
+			inst->fresh_keys.stored, inst->fresh_keys.server, msg);
+	return token_message(from_agent, from_server, inst->id, agent, msg);
 }
 
 static int
 prove(const void *p, struct adit_proof *proof)
 {
 	const struct instance *inst = p;
-	uint8_t msg[TOKEN_MESSAGE_MAX], out[TOKEN_ID + TOKEN_KEY];
+	uint8_t msg[TOKEN_MESSAGE_MAX], out[JOIN_SIZE];
 
 	if (adit_proof_step(proof) > 0)
 		return adit_proof_error(proof, "the server asks for more than a token can give");
+	if (inst->joins && !adit_proof_encrypted(proof))
+		return adit_proof_error(proof, "an invite is used over an encrypted link only");
 	memcpy(out, inst->id, TOKEN_ID);
+	memcpy(out + LOGIN_SIZE, inst->fresh_keys.stored, TOKEN_KEY);
+	memcpy(out + LOGIN_SIZE + TOKEN_KEY, inst->fresh_keys.server, TOKEN_KEY);
 	if (token_proof(&inst->keys, msg, proof_message(inst, proof, msg), out + TOKEN_ID) < 0)
 		return adit_proof_error(proof, "HMAC-SHA256 failed");
-	return adit_proof_send(proof, out, sizeof(out));
+	return adit_proof_send(proof, out, inst->joins ? JOIN_SIZE : LOGIN_SIZE);
+}
+
+/* The new token: the invite's ID with our secret. */
+static int
+hand_over(const struct instance *inst, struct adit_proof *proof)
+{
+	char text[TOKEN_LENGTH + 1];
+
+	if (token_format(inst->id, inst->fresh, text) < 0)
+		return adit_proof_error(proof, "SHA-256 is not to be had");
+	adit_proof_secret(proof, text);
+	gnutls_memset(text, 0, sizeof(text));
+	return 0;
 }
 
 static int
@@ -235,32 +418,38 @@ confirm(const void *p, struct adit_proof *proof)
 	if (len != TOKEN_KEY || !token_equal(data, want))
 		return adit_proof_error(proof,
 			"the server does not know the token: it is not the right server");
-	return 0;
+	return inst->joins ? hand_over(inst, proof) : 0;
 }
 
-/* ---- Command line ---------------------------------------------------------------------------- */
+/* ---- Making them ----------------------------------------------------------------------------- */
 
 /* The server's line for the keys, with what was asked for. */
 static int
 line_format(struct adit_issue *issue, const char *id, const struct token_keys *k, char *line)
 {
-	char stored[2 * TOKEN_KEY + 1], server[2 * TOKEN_KEY + 1];
+	char stored[2 * TOKEN_KEY + 1], server[2 * TOKEN_KEY + 1], until[24];
+	int64_t valid_for = adit_issue_valid_for(issue);
 	const char *word;
 	struct tokens_error why;
 	size_t n;
 
 	token_hex(k->stored, stored);
 	token_hex(k->server, server);
-	n = (size_t)snprintf(line, LINE_MAX_LEN, "%s %s %s %s", id, adit_issue_account(issue),
+	n = (size_t)snprintf(line, TOKENS_LINE_MAX, "%s %s %s %s", id, adit_issue_account(issue),
 		stored, server);
+	tokens_time_text(time(NULL) + (time_t)valid_for, until);
+	if (valid_for > 0)
+		n += (size_t)snprintf(line + n, TOKENS_LINE_MAX - n, " invite=%s", until);
 	for (size_t i = 0; (word = adit_issue_grant(issue, i)) != NULL; i++) {
 		if (tokens_check_word(word, &why) < 0)
 			return adit_issue_error(issue, "%s", why.text);
+		if (strncmp(word, "invite=", 7) == 0)
+			return adit_issue_error(issue, "invite= is no grant: see aditctl invite");
 		if (i >= TOKENS_GRANTS)
 			return adit_issue_error(issue, "more than %d grants", TOKENS_GRANTS);
-		n += (size_t)snprintf(line + n, LINE_MAX_LEN - n, " %s", word);
+		n += (size_t)snprintf(line + n, TOKENS_LINE_MAX - n, " %s", word);
 	}
-	snprintf(line + n, LINE_MAX_LEN - n, "\n");
+	snprintf(line + n, TOKENS_LINE_MAX - n, "\n");
 	return 0;
 }
 
@@ -283,28 +472,38 @@ line_check(struct adit_issue *issue, const char *line)
 	return 0;
 }
 
+static void
+choose_id(const struct instance *inst, char id_r[TOKEN_ID + 1])
+{
+	uint8_t random[5];
+	bool taken;
+
+	do {
+		adit_random(random, sizeof(random));
+		token_id_format(random, id_r);
+		taken = book_find(inst->book, id_r) != NULL;
+		book_done(inst->book);
+	} while (taken);
+}
+
 static int
 issue_with(const struct instance *inst, struct adit_issue *issue, const uint8_t secret[TOKEN_KEY],
 	char *line)
 {
 	char id[TOKEN_ID + 1], text[TOKEN_LENGTH + 1];
 	struct token_keys keys;
-	uint8_t random[5];
 	int rc;
 
-	do {
-		adit_random(random, sizeof(random));
-		token_id_format(random, id);
-	} while (tokens_find(&inst->tokens, id) != NULL);
+	choose_id(inst, id);
 	if (token_derive(secret, &keys) < 0 || token_format(id, secret, text) < 0)
 		return adit_issue_error(issue, "HMAC-SHA256 is not to be had");
 	if (line_format(issue, id, &keys, line) < 0 || line_check(issue, line) < 0)
 		return -1;
-	rc = tokens_append(inst->path, line);
+	rc = book_add(inst->book, line);
 	if (rc < 0)
-		return adit_issue_error(issue, "%s: %s", inst->path, strerror(-rc));
+		return adit_issue_error(issue, "%s: %s", inst->book->path, strerror(-rc));
 	adit_issue_secret(issue, text);
-	adit_issue_stored(issue, inst->path);
+	adit_issue_stored(issue, inst->book->path);
 	gnutls_memset(&keys, 0, sizeof(keys));
 	gnutls_memset(text, 0, sizeof(text));
 	return 0;
@@ -322,7 +521,7 @@ issue_token(const void *p, struct adit_issue *issue)
 		return adit_issue_error(issue,
 			"\"%.64s\" is not an account: 1 to 64 letters, digits, . _ -",
 			adit_issue_account(issue));
-	line = malloc(LINE_MAX_LEN);
+	line = malloc(TOKENS_LINE_MAX);
 	if (line == NULL)
 		return adit_issue_error(issue, "out of memory");
 	adit_random(secret, sizeof(secret));
@@ -346,8 +545,13 @@ static const struct adit_option options[] = {
 		.name = "token_file",
 		.type = ADIT_OPT_PATH,
 		.sides = ADIT_SIDE_AGENT,
-		.required = 1,
-		.help = "the file with the agent's token",
+		.help = "the file with the agent's token; required without invite",
+	},
+	{
+		.name = "invite",
+		.type = ADIT_OPT_STRING,
+		.sides = ADIT_SIDE_AGENT,
+		.help = "an invite, which becomes a token at the first login; set by adit join",
 	},
 	{.name = NULL},
 };
@@ -358,6 +562,8 @@ static const struct adit_auth_ops ops = {
 	.prove = prove,
 	.confirm = confirm,
 	.issue = issue_token,
+	.cancel = cancel,
+	.invite = issue_token, /* for as long as the issue says */
 };
 
 const struct adit_plugin adit_plugin = {

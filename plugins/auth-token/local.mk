@@ -1,10 +1,14 @@
 pluginexec_LTLIBRARIES += %D%/auth-token.la
 %C%_auth_token_la_SOURCES = \
 	%D%/auth-token.c \
+	%D%/book.c \
+	%D%/book.h \
 	%D%/token.c \
 	%D%/token.h \
 	%D%/tokens.c \
-	%D%/tokens.h
+	%D%/tokens.h \
+	%D%/tokens_file.c \
+	%D%/tokens_file.h
 %C%_auth_token_la_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
 %C%_auth_token_la_LDFLAGS = $(plugin_ldflags)
 %C%_auth_token_la_LIBADD = $(plugin_libadd) $(GNUTLS_LIBS)
@@ -18,6 +22,8 @@ TESTS += $(auth_token_tests)
 	%D%/token.c \
 	%D%/token.h \
 	%D%/tokens.c \
-	%D%/tokens.h
+	%D%/tokens.h \
+	%D%/tokens_file.c \
+	%D%/tokens_file.h
 %C%_test_token_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) -I$(top_srcdir)/tests/unit
 %C%_test_token_LDADD = $(GNUTLS_LIBS)

@@ -8,10 +8,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tap.h"
 #include "token.h"
-#include "tokens.h"
+#include "tokens_file.h"
 
 #define KEY_A "ac59d3561f0c7de929f6a317e7170995b6c6ea26643e5d297fb198b50c4b48da"
 #define KEY_B "e8765196d1be2b1c163ba6ffffe12ad9c03b9d53aa54b73cec6027ebcc54c3de"
@@ -115,6 +116,35 @@ test_vectors(void)
 	}
 	is_int(token_server_proof(k.server, msg, n, proof), 0, "the server's proof");
 	is_vector(proof, TOKEN_KEY, "server_proof");
+}
+
+static void
+test_join_vectors(void)
+{
+	uint8_t secret[TOKEN_KEY], a[32], s[32], msg[TOKEN_MESSAGE_MAX], proof[TOKEN_KEY];
+	struct token_keys invite, fresh;
+	char id[512], agent[512];
+	size_t n;
+
+	vector_bytes("secret", secret);
+	token_derive(secret, &invite);
+	vector_bytes("new_secret", secret);
+	token_derive(secret, &fresh);
+	is_vector(fresh.stored, TOKEN_KEY, "new_stored_key");
+	is_vector(fresh.server, TOKEN_KEY, "new_server_key");
+	vector_bytes("agent_nonce", a);
+	vector_bytes("server_nonce", s);
+	n = token_join_message(a, s, vector("id", id), vector("agent_name", agent), fresh.stored,
+		fresh.server, msg);
+	is_vector(msg, n, "join_message");
+	token_proof(&invite, msg, n, proof);
+	is_vector(proof, TOKEN_KEY, "join_proof");
+	token_server_proof(invite.server, msg, n, proof);
+	is_vector(proof, TOKEN_KEY, "join_server_proof");
+	memset(agent, 'a', 64);
+	agent[64] = '\0';
+	ok(token_join_message(a, s, id, agent, fresh.stored, fresh.server, msg) <= sizeof(msg),
+		"the longest one has room");
 }
 
 /* ---- Tokens as text -------------------------------------------------------------------------- */
@@ -299,7 +329,7 @@ test_times(void)
 static void
 is_text(const char *path, const char *want, const char *what)
 {
-	char buf[256] = "";
+	char buf[1024] = "";
 	FILE *f = fopen(path, "r");
 	size_t n = f != NULL ? fread(buf, 1, sizeof(buf) - 1, f) : 0;
 
@@ -337,17 +367,130 @@ test_append(void)
 	rmdir(dir);
 }
 
+/* ---- Invites --------------------------------------------------------------------------------- */
+
+#define LATER "2999-01-01T00:00:00Z"
+#define GONE "2020-01-01T00:00:00Z"
+
+static void
+test_lines(void)
+{
+	static const char *const lines[] = {
+		"aaaaaaaa acme " KEY_A " " KEY_B,
+		"aaaaaaaa acme " KEY_A " " KEY_B " agent=web1 expires=" LATER " ports=443 x=a=b",
+		"aaaaaaaa acme " KEY_A " " KEY_B " invite=" LATER " x=1",
+	};
+	char again[TOKENS_LINE_MAX], copy[512];
+	struct token t;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(copy, sizeof(copy), "%s # comment", lines[i]);
+		is_int(token_line_parse(copy, &t, &why), 1, "a line");
+		is_int(token_line(&t, again), strlen(lines[i]), "is written again");
+		is_str(again, lines[i], "to the same");
+		token_fini(&t);
+	}
+	snprintf(copy, sizeof(copy), " # only");
+	is_int(token_line_parse(copy, &t, &why), 0, "a comment is no token");
+}
+
+static void
+test_put(void)
+{
+	static const char *const ids[] = {"mmmmmmmm", "aaaaaaaa", "zzzzzzzz", "bbbbbbbb",
+		"mmmmmmmm"};
+	struct token t;
+	char line[512];
+	int right = 0;
+
+	parse("");
+	for (size_t i = 0; i < 5; i++) {
+		snprintf(line, sizeof(line), "%s a%zu " KEY_A " " KEY_B, ids[i], i);
+		token_line_parse(line, &t, &why);
+		is_int(tokens_put(&tokens, &t), 0, "a token is put in");
+	}
+	is_int(tokens.n, 4, "one took the place of another");
+	for (size_t i = 1; i < 5; i++) {
+		snprintf(line, sizeof(line), "a%zu", i);
+		right += strcmp(tokens_find(&tokens, ids[i])->account, line) == 0;
+	}
+	is_int(right, 4, "and each is found");
+}
+
+/* What becomes of a file when KEY_A's invite of this ID is redeemed with KEY_B twice. */
+static int
+redeem(const char *path, const char *text, const char *id)
+{
+	uint8_t a[TOKEN_KEY], b[TOKEN_KEY];
+	const struct redeem r = {.id = id, .proved = a, .stored = b, .server = b, .note = "me",
+		.now = 1800000000};
+	struct token t = {.expires = 0};
+	FILE *f = fopen(path, "w");
+	int rc;
+
+	if (f == NULL || fputs(text, f) < 0 || fclose(f) < 0)
+		exit(99);
+	token_hex_parse(KEY_A, a);
+	token_hex_parse(KEY_B, b);
+	rc = tokens_redeem(path, &r, &t, &why);
+	if (rc == 0)
+		token_fini(&t);
+	return rc;
+}
+
+static void
+test_redeem(void)
+{
+#define INVITE "aaaaaaaa acme " KEY_A " " KEY_A " invite=" LATER
+#define OTHER "bbbbbbbb acme " KEY_A " " KEY_A
+	char dir[] = "/tmp/adit-test-XXXXXX", path[64], link[64];
+	struct stat st;
+
+	if (mkdtemp(dir) == NULL)
+		exit(99);
+	snprintf(path, sizeof(path), "%s/tokens", dir);
+	is_int(redeem(path, "# top\n" INVITE " p=1 # for x\n\n" OTHER, "aaaaaaaa"), 0, "an invite");
+	is_text(path, "# top\naaaaaaaa acme " KEY_B " " KEY_B
+		" p=1 # joined 2027-01-15T08:00:00Z as me\n\n" OTHER "\n", "becomes a token");
+	is_int(redeem(path, INVITE "\nbbbbbbbb acme " KEY_A " " KEY_A " invite=" GONE "\n"
+		"cccccccc acme " KEY_A " " KEY_A " invite=" LATER "\n", "aaaaaaaa"), 0, "of three");
+	is_text(path, "aaaaaaaa acme " KEY_B " " KEY_B " # joined 2027-01-15T08:00:00Z as me\n"
+		"cccccccc acme " KEY_A " " KEY_A " invite=" LATER "\n",
+		"the one whose time is over goes, the other stays");
+	is_int(redeem(path, OTHER "\n", "bbbbbbbb"), -ENOENT, "a token is no invite");
+	is_text(path, OTHER "\n", "and stays");
+	is_int(redeem(path, OTHER " invite=" GONE "\n", "bbbbbbbb"), -ENOENT, "it is too late");
+	is_int(redeem(path, "bbbbbbbb acme " KEY_B " " KEY_A " invite=" LATER, "bbbbbbbb"), -ENOENT,
+		"another invite of the same ID was not proved");
+	is_int(redeem(path, INVITE "\nwrong\n", "aaaaaaaa"), -EINVAL, "a damaged file");
+	is_int(why.line, 2, "has its line said");
+	is_text(path, INVITE "\nwrong\n", "and stays as it is");
+	snprintf(link, sizeof(link), "%s/link", dir);
+	ok(symlink(path, link) == 0 && redeem(link, INVITE, "aaaaaaaa") == 0, "behind a link");
+	ok(lstat(link, &st) == 0 && S_ISLNK(st.st_mode), "which stays one");
+	is_int(tokens_append(link, OTHER "\n"), 0, "whose file is added to");
+	unlink(link);
+	is_int(tokens_redeem(link, &(struct redeem){.id = "aaaaaaaa"}, NULL, &why), -ENOENT,
+		"without a file there is no invite");
+	unlink(path);
+	ok(rmdir(dir) == 0, "nothing else is left behind");
+}
+
 int
 main(void)
 {
 	read_document();
 	test_vectors();
+	test_join_vectors();
 	test_text();
 	test_round_trip();
 	test_file();
 	test_refusals();
 	test_times();
 	test_append();
+	test_lines();
+	test_put();
+	test_redeem();
 	tokens_fini(&tokens);
 	free(document);
 	return done_testing();

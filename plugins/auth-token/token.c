@@ -219,25 +219,50 @@ token_derive(const uint8_t secret[TOKEN_KEY], struct token_keys *k_r)
 	return 0;
 }
 
+static uint8_t *
+put(uint8_t *to, const void *p, size_t n)
+{
+	memcpy(to, p, n);
+	return to + n;
+}
+
+/* What both messages begin with. The labels keep a login from being taken for a join. */
+static uint8_t *
+put_head(uint8_t *to, const char *label, const void *nonce_agent, const void *nonce_server,
+	const char id[TOKEN_ID])
+{
+	to = put(to, label, strlen(label) + 1); /* with its zero */
+	to = put(to, nonce_agent, ADIT_NONCE_SIZE);
+	to = put(to, nonce_server, ADIT_NONCE_SIZE);
+	return put(to, id, TOKEN_ID);
+}
+
+static uint8_t *
+put_agent(uint8_t *to, const char *agent)
+{
+	*to++ = 0;
+	return put(to, agent, strnlen(agent, 64));
+}
+
 size_t
 token_message(const void *nonce_agent, const void *nonce_server, const char id[TOKEN_ID],
 	const char *agent, uint8_t buf[TOKEN_MESSAGE_MAX])
 {
-	static const char label[] = "adit token 1"; /* with its zero */
-	size_t n = strnlen(agent, 64);
-	uint8_t *p = buf;
+	uint8_t *p = put_head(buf, "adit token 1", nonce_agent, nonce_server, id);
 
-	memcpy(p, label, sizeof(label));
-	p += sizeof(label);
-	memcpy(p, nonce_agent, ADIT_NONCE_SIZE);
-	p += ADIT_NONCE_SIZE;
-	memcpy(p, nonce_server, ADIT_NONCE_SIZE);
-	p += ADIT_NONCE_SIZE;
-	memcpy(p, id, TOKEN_ID);
-	p += TOKEN_ID;
-	*p++ = 0;
-	memcpy(p, agent, n);
-	return (size_t)(p - buf) + n;
+	return (size_t)(put_agent(p, agent) - buf);
+}
+
+size_t
+token_join_message(const void *nonce_agent, const void *nonce_server, const char id[TOKEN_ID],
+	const char *agent, const uint8_t stored[TOKEN_KEY], const uint8_t server[TOKEN_KEY],
+	uint8_t buf[TOKEN_MESSAGE_MAX])
+{
+	uint8_t *p = put_head(buf, "adit join 1", nonce_agent, nonce_server, id);
+
+	p = put(p, stored, TOKEN_KEY);
+	p = put(p, server, TOKEN_KEY);
+	return (size_t)(put_agent(p, agent) - buf);
 }
 
 static void

@@ -15,7 +15,7 @@
 #define TOKEN_ID 8      /* letters of an ID */
 #define TOKEN_KEY 32    /* bytes of the secret and of each key */
 #define TOKEN_LENGTH 63 /* letters of a whole token */
-#define TOKEN_MESSAGE_MAX 160
+#define TOKEN_MESSAGE_MAX 224
 
 /* What the agent holds. The server holds stored and server only. */
 struct token_keys {
@@ -36,6 +36,10 @@ int token_derive(const uint8_t secret[TOKEN_KEY], struct token_keys *k_r);
 /* What both proofs are about; returns its length. agent: at most 64 bytes. */
 size_t token_message(const void *nonce_agent, const void *nonce_server, const char id[TOKEN_ID],
 	const char *agent, uint8_t buf[TOKEN_MESSAGE_MAX]);
+/* The same of a join: stored and server are the keys that the agent wants to have from now on. */
+size_t token_join_message(const void *nonce_agent, const void *nonce_server,
+	const char id[TOKEN_ID], const char *agent, const uint8_t stored[TOKEN_KEY],
+	const uint8_t server[TOKEN_KEY], uint8_t buf[TOKEN_MESSAGE_MAX]);
 int token_proof(const struct token_keys *k, const uint8_t *msg, size_t n,
 	uint8_t proof_r[TOKEN_KEY]);
 int token_server_proof(const uint8_t server_key[TOKEN_KEY], const uint8_t *msg, size_t n,

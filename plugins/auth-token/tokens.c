@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The file of tokens. Reading happens in create(), appending on the command line: both may block. A
- * mistake anywhere refuses the whole file, so that a damaged line is never a token that silently
- * lost its expiry. */
+/* Lines of tokens and the table of them. A mistake anywhere refuses the whole text, so that a
+ * damaged line is never a token that silently lost its expiry. */
 
 #include "tokens.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #define BLANKS " \t\r"
 #define KEY_CHARS "abcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -77,10 +72,19 @@ parse_time(const char *s, time_t *t_r)
 	return 0;
 }
 
+void
+tokens_time_text(time_t t, char text_r[24])
+{
+	struct tm tm = {.tm_isdst = 0};
+
+	gmtime_r(&t, &tm);
+	strftime(text_r, 24, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
 static int
 check_key(const char *key, size_t n, struct tokens_error *why)
 {
-	static const char *const known[] = {"agent", "expires", "ports"};
+	static const char *const known[] = {"agent", "expires", "invite", "ports"};
 	char copy[33];
 
 	if (n == 0 || n > 32 || strspn(key, KEY_CHARS) < n)
@@ -118,10 +122,12 @@ take_word(struct token *t, const char *word, struct tokens_error *why)
 		snprintf(t->agent, sizeof(t->agent), "%s", value);
 		return 0;
 	}
-	if (is_key(word, n, "expires")) {
-		if (t->expires != 0 || parse_time(value, &t->expires) < 0)
-			return wrong(why, "expires= expects one time such as "
-					  "2027-01-31T00:00:00Z, found \"%.64s\"", value);
+	if (is_key(word, n, "expires") || is_key(word, n, "invite")) {
+		time_t *at = word[0] == 'e' ? &t->expires : &t->invite;
+
+		if (*at != 0 || parse_time(value, at) < 0)
+			return wrong(why, "%.*s= expects one time such as 2027-01-31T00:00:00Z, "
+					  "found \"%.64s\"", (int)n, word, value);
 		return 0;
 	}
 	if (value[0] == '\0' || strlen(value) > 1024)
@@ -139,7 +145,7 @@ take_word(struct token *t, const char *word, struct tokens_error *why)
 	return 0;
 }
 
-static void
+void
 token_fini(struct token *t)
 {
 	for (size_t i = 0; i < t->n_grants; i++)
@@ -193,6 +199,7 @@ take_line(struct token *t, char *line, struct tokens_error *why)
 	return 0;
 }
 
+/* A place behind the last. The old table is wiped when it moves. */
 static struct token *
 add(struct tokens *t)
 {
@@ -231,22 +238,76 @@ order(struct tokens *t, struct tokens_error *why)
 }
 
 int
+token_line_parse(char *line, struct token *t_r, struct tokens_error *why)
+{
+	struct token t = {.expires = 0};
+
+	line[strcspn(line, "#")] = '\0';
+	if (line[strspn(line, BLANKS)] == '\0')
+		return 0;
+	if (take_line(&t, line, why) < 0) {
+		token_fini(&t);
+		return -1;
+	}
+	*t_r = t;
+	return 1;
+}
+
+static size_t
+put_time(char *line, size_t n, const char *key, time_t t)
+{
+	char text[24];
+
+	if (t == 0)
+		return n;
+	tokens_time_text(t, text);
+	return n + (size_t)snprintf(line + n, TOKENS_LINE_MAX - n, " %s=%s", key, text);
+}
+
+size_t
+token_line(const struct token *t, char line_r[TOKENS_LINE_MAX])
+{
+	char stored[2 * TOKEN_KEY + 1], server[2 * TOKEN_KEY + 1];
+	size_t n;
+
+	token_hex(t->stored, stored);
+	token_hex(t->server, server);
+	n = (size_t)snprintf(line_r, TOKENS_LINE_MAX, "%s %s %s %s", t->id, t->account, stored,
+		server);
+	if (t->agent[0] != '\0')
+		n += (size_t)snprintf(line_r + n, TOKENS_LINE_MAX - n, " agent=%s", t->agent);
+	n = put_time(line_r, n, "expires", t->expires);
+	n = put_time(line_r, n, "invite", t->invite);
+	for (size_t i = 0; i < t->n_grants; i++) /* what was parsed fits */
+		n += (size_t)snprintf(line_r + n, TOKENS_LINE_MAX - n, " %s=%s", t->grant[i],
+			t->grant[i] + strlen(t->grant[i]) + 1);
+	return n;
+}
+
+int
 tokens_parse(char *text, struct tokens *t_r, struct tokens_error *why)
 {
 	struct tokens t = {.n = 0};
-	struct token *new;
+	struct token one, *new;
 	int rc = 0;
 
 	why->line = 0;
 	while (rc == 0 && text != NULL) {
 		char *line = strsep(&text, "\n");
+		int found;
 
 		why->line++;
-		line[strcspn(line, "#")] = '\0';
-		if (line[strspn(line, BLANKS)] == '\0')
+		found = token_line_parse(line, &one, why);
+		rc = found < 0 ? -1 : 0;
+		if (found <= 0)
 			continue;
 		new = add(&t);
-		rc = new != NULL ? take_line(new, line, why) : wrong(why, "out of memory");
+		if (new != NULL) {
+			*new = one;
+		} else {
+			token_fini(&one);
+			rc = wrong(why, "out of memory");
+		}
 	}
 	if (rc == 0)
 		rc = order(&t, why);
@@ -255,6 +316,27 @@ tokens_parse(char *text, struct tokens *t_r, struct tokens_error *why)
 	else
 		tokens_fini(&t);
 	return rc;
+}
+
+int
+tokens_put(struct tokens *t, struct token *token)
+{
+	struct token *old = (struct token *)tokens_find(t, token->id);
+
+	if (old != NULL) {
+		token_fini(old);
+		*old = *token;
+		return 0;
+	}
+	old = add(t);
+	if (old == NULL)
+		return -1;
+	while (old > t->token && by_id(old - 1, token) > 0) {
+		*old = old[-1];
+		old--;
+	}
+	*old = *token;
+	return 0;
 }
 
 const struct token *
@@ -276,71 +358,4 @@ tokens_fini(struct tokens *t)
 	free(t->token);
 	t->token = NULL;
 	t->n = 0;
-}
-
-/* ---- Adding ---------------------------------------------------------------------------------- */
-
-static int
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno != EINTR)
-			return -errno;
-		if (done > 0) {
-			p += done;
-			n -= (size_t)done;
-		}
-	}
-	return 0;
-}
-
-/* Somebody's editor may have left the last line without an end. */
-static int
-end_last_line(int fd)
-{
-	off_t end = lseek(fd, 0, SEEK_END);
-	char last = '\n';
-
-	if (end < 0 || (end > 0 && pread(fd, &last, 1, end - 1) != 1))
-		return errno != 0 ? -errno : -EIO;
-	return last == '\n' ? 0 : write_all(fd, "\n", 1);
-}
-
-/* A file that was just created has its name in the folder only once that is on the disk, too. */
-static int
-sync_all(int fd, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int rc = fsync(fd) < 0 ? -errno : 0, dfd;
-
-	if (dir == NULL)
-		return -ENOMEM;
-	dfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(dir);
-	if (dfd >= 0) {
-		(void)fsync(dfd); /* some file systems cannot */
-		close(dfd);
-	}
-	return rc;
-}
-
-int
-tokens_append(const char *path, const char *line)
-{
-	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600), rc;
-
-	if (fd < 0)
-		return -errno;
-	errno = 0;
-	rc = flock(fd, LOCK_EX) < 0 ? -errno : end_last_line(fd);
-	if (rc == 0)
-		rc = write_all(fd, line, strlen(line));
-	if (rc == 0)
-		rc = sync_all(fd, path);
-	if (close(fd) < 0 && rc == 0)
-		rc = -errno;
-	return rc;
 }

@@ -16,6 +16,7 @@
 static struct worker *w;
 static struct server_conf login_conf;
 static struct module *login_modules[4];
+static bool login_encrypted;
 static uint8_t nonce_agent[ADIT_NONCE_SIZE] = "0123456789abcdefghijklmnopqrstu";
 static uint8_t nonce_server[ADIT_NONCE_SIZE] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ01234";
 
@@ -25,6 +26,7 @@ struct login {
 	struct adit_proof *proof; /* NULL: the test answers itself */
 	enum adit_verdict verdict; /* 0: not yet */
 	bool confirmed;
+	char secret[80]; /* that the agent got */
 	char account[65], agent[65], ports[64], reason[256], error[256];
 	uint8_t reply[64], challenge[64];
 	size_t reply_len, challenge_len;
@@ -75,7 +77,7 @@ login_begin(struct login *l, const char *method, const char *agent, const void *
 	static uint64_t source;
 	struct auth_input in = {.method = method, .agent = agent, .peer = "192.0.2.1",
 		.source = ++source, .nonce_agent = nonce_agent, .nonce_server = nonce_server,
-		.data = data, .len = len};
+		.encrypted = login_encrypted, .data = data, .len = len};
 
 	logins_open++;
 	auth_begin(w, &login_conf, &in, on_login, l, &l->req);
@@ -90,9 +92,12 @@ on_proof(void *owner, struct adit_proof *proof, int err)
 	snprintf(l->error, sizeof(l->error), "%s", proof->error);
 	if (proof->confirming) {
 		l->confirmed = err == 0;
+		snprintf(l->secret, sizeof(l->secret), "%s",
+			proof->secret != NULL ? proof->secret : "");
 		login_over(l);
 	} else if (err < 0) {
-		auth_cancel(l->req);
+		if (l->req != NULL)
+			auth_cancel(l->req);
 		login_over(l);
 	} else if (l->req != NULL) {
 		auth_answer(l->req, proof->out.p, proof->out.len);
@@ -109,7 +114,7 @@ login_agent(struct login *l, const struct module *m, const char *agent)
 {
 	memset(l, 0, sizeof(*l));
 	logins_open++;
-	l->proof = proof_new(w, m, agent, false, nonce_agent, nonce_server, on_proof, l);
+	l->proof = proof_new(w, m, agent, login_encrypted, nonce_agent, nonce_server, on_proof, l);
 	proof_step(l->proof, NULL, 0);
 }
 

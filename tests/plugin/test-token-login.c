@@ -102,7 +102,7 @@ test_login(void)
 	fclose(f);
 
 	login_with(one, "web1", &l);
-	is_int(l.verdict, ADIT_DENY, "what was issued counts from the next reload on");
+	is_int(l.verdict, ADIT_ALLOW, "what this process has issued counts at once");
 	reload();
 	login_with(one, "web1", &l);
 	is_int(l.verdict, ADIT_ALLOW, "a login");
@@ -142,6 +142,215 @@ test_denied(void)
 	login_begin(&l, "token", "web1", data, 40);
 	ok(l.verdict == ADIT_DENY && strchr(l.reason, '\n') == NULL,
 		"an ID that is none does not reach the log");
+}
+
+/* ---- Invites --------------------------------------------------------------------------------- */
+
+static void
+invite(int64_t valid_for, const char *const *grants, size_t n, char token_r[80])
+{
+	struct adit_issue is = {.account = "acme", .grants = grants, .n_grants = n,
+		.valid_for = valid_for};
+
+	must(auth_invite(&login_conf.modules, &is) == 0);
+	snprintf(token_r, 80, "%s", is.secret);
+	issue_fini(&is);
+}
+
+static struct module *
+make_joiner(const char *token)
+{
+	struct option_value v = {.key = "invite", .type = VALUE_STRING, .str = token,
+		.file = "/etc/x.conf", .line = 2};
+	struct module *m = NULL;
+
+	module_create(dir, "auth-token", &v, 1, ADIT_SIDE_AGENT, "/etc/x.conf", 1, &m, &e);
+	return m;
+}
+
+static void
+join_with(const char *token, const char *agent, struct login *l)
+{
+	struct module *m = make_joiner(token);
+
+	must(m != NULL);
+	login_agent(l, m, agent);
+	login_wait();
+	module_free(m);
+}
+
+/* The file's text, for strstr(). */
+static const char *
+server_text(void)
+{
+	static char text[8192];
+	FILE *f = fopen(server_file, "r");
+	size_t n;
+
+	must(f != NULL);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void
+test_join(void)
+{
+	static const char *const grants[] = {"ports=443"};
+	char token[80], old[80];
+	struct login l;
+	struct stat st;
+
+	write_private(server_file, "# kept\n");
+	reload();
+	invite(3600, grants, 1, token);
+	ok(strstr(server_text(), " invite=") != NULL && strstr(server_text(), token + 14) == NULL,
+		"the file has the invite, but not its secret");
+	login_with(token, "web1", &l);
+	is_int(l.verdict, ADIT_DENY, "an invite does not log in");
+	ok(strstr(l.reason, "is an invite") != NULL, "the log says why");
+	join_with(token, "web1", &l);
+	ok(l.verdict == 0 && strstr(l.error, "over an encrypted link only") != NULL,
+		"an agent does not join over a link that is not encrypted");
+	login_encrypted = true;
+	join_with(token, "web1", &l);
+	is_int(l.verdict, ADIT_ALLOW, "it joins over one that is");
+	ok(l.confirmed && strlen(l.secret) == 63 && strcmp(l.secret, token) != 0,
+		"and has a token of its own");
+	is_str(l.account, "acme", "the account is the invite's");
+	is_str(l.ports, "443", "and so are the grants");
+	ok(strncmp(server_text(), "# kept\n", 7) == 0 && strstr(server_text(), " as web1 from"),
+		"the rest of the file is as it was, and it says who joined");
+	ok(strstr(server_text(), l.secret + 14) == NULL, "the secret is not in it");
+	ok(stat(server_file, &st) == 0 && (st.st_mode & 07777) == 0600, "it is private");
+	memcpy(old, l.secret, sizeof(old));
+	join_with(token, "web2", &l);
+	is_int(l.verdict, ADIT_DENY, "the invite is used up");
+	is_str(l.secret, "", "and the second has nothing");
+	login_encrypted = false;
+	login_with(old, "web2", &l);
+	ok(l.verdict == ADIT_ALLOW && l.confirmed, "the token logs in at once");
+	reload();
+	login_with(old, "web2", &l);
+	ok(l.verdict == ADIT_ALLOW && l.confirmed, "and after a reload");
+}
+
+/* Two configurations of one file, as after a reload, and a change by another process. */
+static void
+test_join_twice(void)
+{
+	struct module *before = login_modules[0], *after;
+	char token[80], taken[80];
+	struct login l;
+
+	invite(3600, NULL, 0, token);
+	after = make(ADIT_SIDE_SERVER);
+	must(after != NULL);
+	login_encrypted = true;
+	join_with(token, "web1", &l);
+	is_int(l.verdict, ADIT_ALLOW, "joined by the old configuration");
+	login_modules[0] = after;
+	join_with(token, "web1", &l);
+	is_int(l.verdict, ADIT_DENY, "which the new one knows");
+	login_modules[0] = before;
+	invite(3600, NULL, 0, taken);
+	write_private(server_file, "");
+	join_with(taken, "web1", &l);
+	is_int(l.verdict, ADIT_DENY, "an invite that somebody took out of the file is none");
+	ok(strstr(l.reason, "not there any more") != NULL, "the log says why");
+	invite(3600, NULL, 0, token);
+	write_private(server_file, "not a token\n");
+	join_with(token, "web1", &l);
+	is_int(l.verdict, ADIT_FAIL, "a file that is damaged refuses, without a penalty");
+	is_str(server_text(), "not a token\n", "and is left as it is");
+	login_encrypted = false;
+	module_free(after);
+	write_private(server_file, "");
+	reload();
+}
+
+/* An invite whose time is over, and what was proved for a login sent as a join. */
+static void
+test_join_denied(void)
+{
+	char line[400], token[80], one[80], error[512];
+	uint8_t data[104] = "";
+	struct adit_proof *proof;
+	struct login l = {.verdict = 0};
+	struct module *m;
+	char *at;
+
+	invite(3600, NULL, 0, token);
+	snprintf(line, sizeof(line), "%s", server_text());
+	at = strstr(line, "invite=");
+	must(at != NULL);
+	memcpy(at + 7, "2020", 4);
+	write_private(server_file, line);
+	reload();
+	login_encrypted = true;
+	join_with(token, "web1", &l);
+	is_int(l.verdict, ADIT_DENY, "an invite whose time is over");
+	ok(strstr(l.reason, "has expired") != NULL, "the log says why");
+	must(issue("acme", NULL, 0, one, error) == 0);
+	join_with(one, "web1", &l);
+	ok(l.verdict == ADIT_DENY && strstr(l.reason, "is no invite") != NULL,
+		"a token is no invite");
+	invite(3600, NULL, 0, token);
+	join_with(token, "web1", &l);
+	ok(l.verdict == ADIT_ALLOW && strstr(server_text(), "invite=") == NULL,
+		"whoever joins clears away invites whose time is over");
+
+	invite(3600, NULL, 0, token);
+	m = make_joiner(token);
+	must(m != NULL);
+	proof = proof_new(w, m, "web1", true, nonce_agent, nonce_server, on_proof, &l);
+	must(m->auth.prove(m->inst, proof) == 0 && proof->out.len == sizeof(data));
+	memcpy(data, proof->out.p, sizeof(data));
+	proof_free(proof);
+	module_free(m);
+	data[50] ^= 1;
+	login_begin(&l, "token", "web1", data, sizeof(data));
+	ok(l.verdict == ADIT_DENY && strstr(l.reason, "was not proved"),
+		"keys that were changed on the way are not what was proved");
+	data[50] ^= 1;
+	login_begin(&l, "token", "web1", data, 40);
+	ok(l.verdict == ADIT_DENY && strstr(l.reason, "was not proved"),
+		"the proof of a join is none for a login");
+	login_encrypted = false;
+	login_begin(&l, "token", "web1", data, sizeof(data));
+	ok(l.verdict == ADIT_DENY && strstr(l.reason, "encrypted link only"),
+		"the server takes no join over a link that is not encrypted");
+	login_begin(&l, "token", "web1", data, 40 + 32);
+	is_int(l.verdict, ADIT_DENY, "nor half a join");
+}
+
+#define RACERS 16
+
+static void
+test_join_race(void)
+{
+	struct login l[RACERS];
+	struct module *m[RACERS];
+	unsigned won = 0, lost = 0;
+	char token[80];
+
+	login_encrypted = true;
+	invite(3600, NULL, 0, token);
+	for (size_t i = 0; i < RACERS; i++) {
+		m[i] = make_joiner(token);
+		must(m[i] != NULL);
+		login_agent(&l[i], m[i], "web1");
+	}
+	login_wait();
+	for (size_t i = 0; i < RACERS; i++) {
+		won += l[i].verdict == ADIT_ALLOW && l[i].confirmed && l[i].secret[0] != '\0';
+		lost += l[i].verdict == ADIT_DENY && l[i].secret[0] == '\0';
+		module_free(m[i]);
+	}
+	is_int(won, 1, "one of many who use an invite at once has it");
+	is_int(lost, RACERS - 1, "all others are denied");
+	login_encrypted = false;
 }
 
 /* The same token under another name or nonce proves nothing. */
@@ -214,6 +423,8 @@ test_files(void)
 	ok(make(ADIT_SIDE_AGENT) == NULL && strstr(e.msg, "No such file") != NULL,
 		"an agent needs its file");
 	memcpy(agent_file, saved, sizeof(saved));
+	ok(make_joiner("adit_x") == NULL && strstr(e.msg, "the invite holds a token that is too"),
+		"an invite that is none is refused");
 }
 
 static void
@@ -227,6 +438,7 @@ test_issue(void)
 		{"acme", "port=1", "key \"port\": did you mean \"ports\"?"},
 		{"acme", "ports=1\nevil", "no blanks and no # can be in it"},
 		{"acme", "expires=soon", "expires= expects one time"},
+		{"acme", "invite=2027-01-31T00:00:00Z", "invite= is no grant"},
 	};
 	static const char *const twice[] = {"ports=1", "ports=2"};
 	char token[80], error[512];
@@ -252,6 +464,10 @@ main(void)
 	test_login();
 	test_denied();
 	test_replay();
+	test_join();
+	test_join_twice();
+	test_join_denied();
+	test_join_race();
 	test_files();
 	test_issue();
 	module_free(login_modules[0]);

@@ -119,6 +119,7 @@ agent_config_free(struct agent_conf *conf)
 	free(conf->name);
 	free(conf->server);
 	free(conf->server_host);
+	free(conf->server_path);
 	free(conf);
 }
 
@@ -253,6 +254,7 @@ take_server(struct load *l)
 			"\"host:port\" or \"tcp://host:port\"", given);
 	l->conf->server = xstrdup(given);
 	l->conf->server_host = xstrdup(host);
+	l->conf->server_path = xstrdup("");
 	l->conf->server_port = port;
 	return 0;
 }
@@ -420,12 +422,13 @@ choose_transport(struct load *l)
 			"address, like \"tcp://host:port\"");
 	for (size_t i = 0; i < m->n_transport; i++)
 		if (l->scheme == NULL || strcmp(m->transport[i]->transport.scheme, l->scheme) == 0)
-			l->conf->transport = m->transport[i];
-	if (l->conf->transport == NULL)
+			l->conf->stack[0] = m->transport[i];
+	if (l->conf->stack[0] == NULL)
 		return err_at(l->e, at.file, at.line,
 			"no transport that is enabled has the scheme of the server's address, "
 			"\"%s\"",
 			l->scheme);
+	l->conf->n_stack = 1;
 	l->conf->auth = m->auth[0];
 	return 0;
 }

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* A link's connection. Owner worker only. Reading happens as bytes come, one bounded read for each
- * event; writing happens at the end of a turn and when the socket has room again. Nothing here
- * frees the conn; conn_fail() is the one way in which it ends by itself. */
+/* A link's connection: its socket and its life. Owner worker only. Reading happens as bytes come,
+ * one bounded read for each event; writing happens at the end of a turn and when the socket has
+ * room again. It ends by itself in two ways: conn_fail() at once, conn_break() after a layer's
+ * error, when what the layers have said is still written. */
 
 #include <config.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "io/conn.h"
+#include "io/conn_priv.h"
 #include "util/compiler.h"
 
 #define BELOW_MAX (256u * 1024) /* a layer's bytes that wait for the socket; more: no more output */
 #define CHUNKS_PER_TURN 2
+#define LEAVE_MS 1000 /* for the last words of layers to be taken */
 #define READS_PER_EVENT 4 /* of those that are short because a payload is to be taken aside */
 
 static void
@@ -28,15 +31,59 @@ conn_fail(struct conn *c, int err, const char *text)
 	ops->closed(c, err, text);
 }
 
-/* The layer's state is freed by whoever leaves it last: it may be its own call that ends the
- * conn. */
-static void
-layer_leave(struct conn *c)
+static size_t
+say_nothing(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r)
 {
-	if (--c->in_layer == 0 && c->closed) {
-		c->layer.ops->close(c->layer.state);
-		c->layer.ops = NULL;
+	(void)c;
+	(void)p;
+	(void)cap;
+	(void)aside_r;
+	return 0;
+}
+
+static void
+heard_by_nobody(struct conn *c, int err, const char *text)
+{
+	(void)c;
+	(void)err;
+	(void)text;
+}
+
+/* Of one that nobody owns any more. Its input is not asked for, because it is finishing. */
+static const struct conn_ops leaving_ops = {
+	.output = say_nothing,
+	.closed = heard_by_nobody,
+};
+
+/* A layer has failed. The owner hears it at once; what the layers have said goes its way alone. */
+static void
+conn_break(struct conn *c)
+{
+	const struct conn_ops *ops = c->ops;
+
+	if (c->closed || c->ops == &leaving_ops)
+		return;
+	if (c->finishing) { /* what the owner had to say last has failed */
+		conn_fail(c, -EPROTO, c->error);
+		return;
 	}
+	c->ops = &leaving_ops;
+	c->finishing = true;
+	c->ready = false;
+	sock_want_read(&c->sock, true);
+	list_push(&c->sock.w->leaving, &c->node);
+	timer_start(&c->linger, LEAVE_MS);
+	worker_at_end(c->sock.w, &c->flush);
+	ops->closed(c, -EPROTO, c->error[0] != '\0' ? c->error : "a layer of the link has failed");
+}
+
+void
+conn_close_leaving(struct worker *w)
+{
+	struct list *n;
+
+	while ((n = list_pop(&w->leaving)) != NULL)
+		conn_close(list_entry(n, struct conn, node));
 }
 
 static void
@@ -158,26 +205,22 @@ write_below(struct conn *c)
 	return 1;
 }
 
-/* With a layer: session bytes go through it and wait below. */
+/* With layers: session bytes go through them and wait below. */
 static int
 flush_layered(struct conn *c, bool *more_r)
 {
-	struct chunk *k;
-	int rc = 0;
-
 	*more_r = c->ready;
 	for (int i = 0; c->ready && i < CHUNKS_PER_TURN && c->below.len < BELOW_MAX; i++) {
-		size_t n;
+		struct chunk *k = chunk_get(c->sock.w);
+		size_t n = c->ops->output(c, k->data, CHUNK_SIZE, NULL);
 
-		k = chunk_get(c->sock.w);
-		n = c->ops->output(c, k->data, CHUNK_SIZE, NULL);
-		c->in_layer++;
 		if (n > 0)
-			rc = c->layer.ops->output(c->layer.state, k->data, n);
-		layer_leave(c);
+			conn_layers_output(c, k->data, n);
 		chunk_put(c->sock.w, k);
-		if (rc < 0) {
-			conn_fail(c, -EPROTO, c->layer.error);
+		if (c->closed)
+			return -1;
+		if (c->broken) {
+			conn_break(c);
 			return -1;
 		}
 		if (n == 0) {
@@ -194,9 +237,12 @@ finish(struct conn *c)
 {
 	int rc;
 
-	if (c->layer.ops != NULL && c->layer.ops->finish != NULL && !c->farewell)
-		c->layer.ops->finish(c->layer.state);
-	c->farewell = true;
+	if (!c->farewell) {
+		c->farewell = true;
+		conn_layers_finish(c);
+	}
+	if (c->closed)
+		return;
 	rc = write_below(c);
 	if (rc > 0) {
 		(void)sock_shutdown(&c->sock); /* a failure shows when reading */
@@ -204,6 +250,17 @@ finish(struct conn *c)
 	}
 	if (rc >= 0)
 		sock_want_write(&c->sock, rc == 0);
+}
+
+/* Layers are opened, and at last the session is told. False when it has come to an end by that. */
+static bool
+begin(struct conn *c)
+{
+	if (!c->finishing)
+		conn_advance(c);
+	if (c->broken)
+		conn_break(c);
+	return !c->closed && c->move == NULL;
 }
 
 static void
@@ -214,15 +271,11 @@ flush(struct conn *c)
 
 	if (c->closed || c->shut || c->write_err != 0)
 		return;
-	if (!c->ready && c->layer.ops == NULL) {
-		c->ready = true;
-		c->ops->ready(c);
-		if (c->closed)
-			return;
-	}
+	if (!c->ready && !begin(c))
+		return;
 	c->flushing = true;
 	c->kicked = false;
-	rc = c->layer.ops != NULL ? flush_layered(c, &more) : flush_bare(c, &more);
+	rc = c->bare ? flush_bare(c, &more) : flush_layered(c, &more);
 	c->flushing = false;
 	if (rc < 0 || c->closed)
 		return;
@@ -235,7 +288,12 @@ flush(struct conn *c)
 static void
 on_turn_end(struct turn_end *t)
 {
-	flush(container_of(t, struct conn, flush));
+	struct conn *c = container_of(t, struct conn, flush);
+
+	if (c->move != NULL)
+		conn_ship(c);
+	else
+		flush(c);
 }
 
 static void
@@ -273,6 +331,22 @@ got(struct conn *c, ssize_t n)
 	return true;
 }
 
+int
+conn_input(struct conn *c, const uint8_t *p, size_t n)
+{
+	int rc = c->finishing ? -1 : c->ops->input(c, p, n);
+
+	while (rc > 0) { /* what follows is the new owner's */
+		size_t rest = (size_t)rc;
+
+		must(rest <= n);
+		p += n - rest;
+		n = rest;
+		rc = c->closed || c->finishing ? -1 : c->ops->input(c, p, n);
+	}
+	return rc;
+}
+
 /* One read, for input(). Returns whether there may be more. */
 static bool
 read_bare(struct conn *c)
@@ -283,7 +357,7 @@ read_bare(struct conn *c)
 
 	if (!got(c, n) || c->finishing) /* finishing: only the peer's end is waited for */
 		return false;
-	return c->ops->input(c, s->w->scratch, (size_t)n) == 0 && (size_t)n == max && !c->closed;
+	return conn_input(c, s->w->scratch, (size_t)n) == 0 && (size_t)n == max && !c->closed;
 }
 
 /* Without a layer: what is worth it is taken aside, and then only what leads to the next of it is
@@ -291,7 +365,7 @@ read_bare(struct conn *c)
 static void
 input_bare(struct conn *c)
 {
-	for (int i = 0; i < READS_PER_EVENT; i++) {
+	for (int i = 0; i < READS_PER_EVENT && c->move == NULL; i++) {
 		ssize_t n = -EOPNOTSUPP;
 
 		if (c->ops->take != NULL && !c->finishing)
@@ -306,15 +380,12 @@ input_layered(struct conn *c)
 {
 	struct sock *s = &c->sock;
 	ssize_t n = sock_read(s, s->w->scratch, WORKER_SCRATCH);
-	int rc;
 
 	if (!got(c, n) || c->finishing)
 		return;
-	c->in_layer++;
-	rc = c->layer.ops->input(c->layer.state, s->w->scratch, (size_t)n);
-	if (rc < 0 && !c->closed && !c->finishing)
-		conn_fail(c, -EPROTO, c->layer.error);
-	layer_leave(c);
+	conn_layers_input(c, s->w->scratch, (size_t)n);
+	if (c->broken)
+		conn_break(c);
 	conn_kick(c);
 }
 
@@ -323,10 +394,10 @@ on_readable(struct sock *s)
 {
 	struct conn *c = container_of(s, struct conn, sock);
 
-	if (c->layer.ops != NULL)
-		input_layered(c);
-	else
+	if (c->bare)
 		input_bare(c);
+	else
+		input_layered(c);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -343,29 +414,49 @@ on_linger(struct timer *t)
 	conn_fail(container_of(t, struct conn, linger), 0, NULL);
 }
 
-int
-conn_open(struct conn *c, struct worker *w, int fd, const struct conn_ops *ops,
-	const struct adit_layer_ops *layer_ops, const void *inst, void *per_worker,
-	enum adit_side side, const char *host)
+static void
+on_reap(struct turn_end *t)
 {
-	memset(c, 0, sizeof(*c));
-	c->ops = ops;
+	struct conn *c = container_of(t, struct conn, reap);
+
+	must(c->in_layer == 0);
+	facts_fini(&c->facts);
+	free(c);
+}
+
+void
+conn_settle(struct conn *c, struct worker *w, int fd)
+{
 	sock_init(&c->sock, w, fd, &link_ops);
-	bufq_init(&c->below);
 	list_init(&c->flush.node);
 	c->flush.run = on_turn_end;
+	list_init(&c->reap.node);
+	c->reap.run = on_reap;
+	list_init(&c->node);
 	timer_init(&c->linger, w, "link linger", on_linger);
-	c->layer.conn = c;
-	c->layer.host = host;
-	if (layer_ops != NULL &&
-		layer_ops->open(inst, per_worker, side, &c->layer, &c->layer.state) < 0) {
-		conn_close(c);
-		return -1;
-	}
-	c->layer.ops = layer_ops;
+}
+
+struct conn *
+conn_open(struct worker *w, int fd, const struct conn_setup *setup)
+{
+	struct conn *c = xcalloc(1, sizeof(*c));
+
+	conn_settle(c, w, fd);
+	bufq_init(&c->below);
+	bufq_init(&c->kept);
+	c->ops = setup->ops;
+	c->owner = setup->owner;
+	c->side = setup->side;
+	c->encrypted = setup->encrypted;
+	c->host = setup->host;
+	c->path = setup->path != NULL ? setup->path : "";
+	c->port = setup->port;
+	c->chosen = setup->ops->choose == NULL;
+	for (size_t i = 0; i < setup->n_levels; i++)
+		conn_layer_add(c, &setup->level[i]);
 	sock_want_read(&c->sock, true);
 	conn_kick(c);
-	return 0;
+	return c;
 }
 
 void
@@ -381,50 +472,16 @@ conn_finish(struct conn *c, int64_t linger_ms)
 void
 conn_close(struct conn *c)
 {
-	if (c->closed)
+	if (c == NULL || c->closed)
 		return;
 	c->closed = true;
-	c->in_layer++;
-	if (c->layer.ops != NULL)
-		layer_leave(c);
+	conn_layers_close(c);
 	timer_stop(&c->linger);
 	sock_close(&c->sock);
 	list_remove(&c->flush.node);
+	list_remove(&c->node);
 	drop_output(c);
 	bufq_fini(&c->below);
-}
-
-/* ---- For layers ------------------------------------------------------------------------------ */
-
-int
-conn_layer_up(struct adit_layer *l, const void *data, size_t n)
-{
-	struct conn *c = l->conn;
-
-	if (c->closed || c->finishing || c->ops->input(c, data, n) < 0)
-		return -1;
-	return 0;
-}
-
-int
-conn_layer_down(struct adit_layer *l, const void *data, size_t n)
-{
-	struct conn *c = l->conn;
-
-	if (c->closed || c->write_err != 0 || bufq_append(&c->below, data, n) < 0)
-		return -1;
-	conn_kick(c);
-	return 0;
-}
-
-void
-conn_layer_ready(struct adit_layer *l)
-{
-	struct conn *c = l->conn;
-
-	if (c->ready || c->closed)
-		return;
-	c->ready = true;
-	c->ops->ready(c);
-	conn_kick(c);
+	bufq_fini(&c->kept);
+	worker_reap(c->sock.w, &c->reap);
 }

@@ -1,6 +1,8 @@
 # Workers and connections: the only folder that includes ev.h.
 core_sources += \
-	%D%/conn.c %D%/conn.h \
+	%D%/conn.c %D%/conn.h %D%/conn_priv.h \
+	%D%/conn_layer.c \
+	%D%/conn_move.c \
 	%D%/dgram.c %D%/dgram.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/mbox.c %D%/mbox.h \

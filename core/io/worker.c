@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "io/conn.h"
 #include "io/pipe.h"
 #include "io/thread.h"
 #include "util/compiler.h"
@@ -234,6 +235,7 @@ worker_new(uint32_t index, struct ev_loop *loop)
 	list_init(&w->ends);
 	list_init(&w->reap);
 	list_init(&w->chunks);
+	list_init(&w->leaving);
 	start_watchers(w);
 	begin_turn(w);
 	w->in_turn = false;
@@ -268,6 +270,7 @@ wind_up(struct worker *w)
 		w->fini(w);
 	run_ends(w);
 	mbox_fini(&w->mbox);
+	conn_close_leaving(w);
 	run_ends(w);
 	pipe_pool_fini(w);
 	w->in_turn = false;

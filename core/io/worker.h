@@ -68,6 +68,7 @@ struct worker {
 	struct list chunks;  /* free chunks, at most a few */
 	unsigned n_chunks;
 	struct pipe_pool *pipes; /* io/pipe.c; or NULL */
+	struct list leaving; /* struct conn: links that nobody owns any more */
 	struct mono now;     /* of this turn; refreshed by worker_note() */
 	struct mono turn_began, noted_at;
 	const char *what, *slowest; /* what runs now, what took longest in this turn */

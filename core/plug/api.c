@@ -164,6 +164,12 @@ adit_auth_encrypted(const struct adit_auth_req *req)
 	return req->encrypted;
 }
 
+const char *
+adit_auth_fact(const struct adit_auth_req *req, const char *key)
+{
+	return facts_get(&req->facts, key);
+}
+
 int
 adit_auth_challenge(struct adit_auth_req *req, const void *data, size_t len)
 {
@@ -377,17 +383,48 @@ int
 adit_layer_error(struct adit_layer *layer, const char *fmt, ...)
 {
 	va_list ap;
+	int rc;
 
 	va_start(ap, fmt);
-	vsnprintf(layer->error, sizeof(layer->error), fmt, ap);
+	rc = conn_layer_error(layer, fmt, ap);
 	va_end(ap);
-	return -1;
+	return rc;
 }
 
 const char *
 adit_layer_host(const struct adit_layer *layer)
 {
-	return layer->host;
+	return layer->conn->host;
+}
+
+uint16_t
+adit_layer_port(const struct adit_layer *layer)
+{
+	return layer->conn->port;
+}
+
+const char *
+adit_layer_path(const struct adit_layer *layer)
+{
+	return layer->conn->path;
+}
+
+const char *
+adit_layer_upper(const struct adit_layer *layer)
+{
+	return conn_layer_upper(layer);
+}
+
+int
+adit_layer_fact(struct adit_layer *layer, const char *key, const char *value)
+{
+	return facts_set(&layer->conn->facts, key, value) == 0 ? 0 : -1;
+}
+
+const char *
+adit_layer_fact_get(const struct adit_layer *layer, const char *key)
+{
+	return conn_fact(layer->conn, key);
 }
 
 /* ---- adit/route.h ---------------------------------------------------------------------------- */

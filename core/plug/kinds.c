@@ -84,6 +84,10 @@ take_transport(const struct adit_plugin *plugin, struct plugin_ops *ops_r, struc
 		return rc;
 	if (!word_valid(t->scheme))
 		return err_set(e, "has no scheme of small letters, digits and -");
+	if (t->secure_scheme != NULL && !word_valid(t->secure_scheme))
+		return err_set(e, "has a secure scheme that is not of small letters, digits and -");
+	if (t->secure_scheme != NULL && t->layer == NULL)
+		return err_set(e, "has a secure scheme, but no layer to put inside another");
 	return t->layer != NULL ? take_layer(t->layer, ops_r, e) : 0;
 }
 

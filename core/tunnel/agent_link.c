@@ -48,8 +48,6 @@ connected(struct agent_link *l)
 	timer_stop(&l->timer);
 	l->state = LINK_UP;
 	l->session = agent_session_open(l, sock_release(&l->dial));
-	if (l->session == NULL)
-		lost(l, CODE_INTERNAL, "the transport refuses the link", 0, false);
 }
 
 static void
@@ -71,19 +69,26 @@ static const struct sock_ops dial_ops = {
 	.what = "connecting to the server",
 };
 
+/* The transport that the server's address names. */
+static const struct module *
+top(const struct agent_conf *conf)
+{
+	return conf->stack[conf->n_stack - 1];
+}
+
 static bool
 may_travel_plain(const struct agent_link *l, const struct addr *a)
 {
-	const struct module *t = l->aw->conf->transport;
+	const struct agent_conf *conf = l->aw->conf;
 
-	return t->transport.encrypted || t->allow_plain || addr_is_loopback(a);
+	return agent_conf_encrypted(conf) || top(conf)->allow_plain || addr_is_loopback(a);
 }
 
 /* No code: our own configuration forbids it, so another attempt would not help. */
 static void
 refuse_plain(struct agent_link *l, const struct addr *a)
 {
-	const char *transport = l->aw->conf->transport->plugin->name;
+	const char *transport = top(l->aw->conf)->plugin->name;
 	char text[256], where[ADDR_TEXT_MAX];
 
 	snprintf(text, sizeof(text),
@@ -205,8 +210,7 @@ agent_link_close(struct agent_link *l)
 		struct session *s = &l->session->base;
 
 		session_fail(s, CODE_LEAVING, code_text(CODE_LEAVING));
-		conn_close(&s->conn);
-		worker_reap(s->w, &s->reap);
+		session_cut(s);
 	}
 }
 

@@ -132,7 +132,7 @@ void agent_link_close(struct agent_link *l);
 void agent_link_free(struct agent_link *l);
 
 /* ---- agent_session.c --------------------------------------------------------------------------*/
-/* NULL when the transport refuses. Takes over fd. */
+/* Takes over fd. */
 struct agent_session *agent_session_open(struct agent_link *l, int fd);
 
 /* ---- target.c ---------------------------------------------------------------------------------*/

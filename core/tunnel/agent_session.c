@@ -136,8 +136,7 @@ on_hello(struct mux *m, const struct msg_hello *hello)
 
 	memcpy(as->nonce_server, hello->nonce, MSG_NONCE);
 	as->proof = proof_new(as->base.w, conf->auth, conf->name,
-		conf->transport->transport.encrypted != 0, m->nonce, as->nonce_server, on_proof,
-		as);
+		conn_encrypted(as->base.conn), m->nonce, as->nonce_server, on_proof, as);
 	proof_step(as->proof, "", 0);
 }
 
@@ -398,14 +397,18 @@ agent_session_open(struct agent_link *l, int fd)
 	const struct session_self self = {AGENT_SOFTWARE, aw->a->instance, l->member,
 		aw->conf->splice};
 
+	const struct session_link link = {
+		.transport = aw->conf->stack,
+		.n_transports = aw->conf->n_stack,
+		.host = aw->conf->server_host,
+		.path = aw->conf->server_path,
+		.port = aw->conf->server_port,
+	};
+
 	as->link = l;
 	as->aw = aw;
 	as->tunnel = xcalloc(MAX(aw->conf->n_tunnels, 1), sizeof(*as->tunnel));
-	if (session_open(&as->base, aw->w, fd, ROLE_AGENT, &agent_session_ops, &aw->conf->limits,
-		    aw->conf->transport, aw->conf->server_host, &self) < 0) {
-		free(as->tunnel);
-		free(as);
-		return NULL;
-	}
+	session_open(&as->base, aw->w, fd, ROLE_AGENT, &agent_session_ops, &aw->conf->limits, &link,
+		&self);
 	return as;
 }

@@ -376,6 +376,8 @@ req_new(struct worker *w, struct server_conf *conf, const struct auth_input *in,
 	snprintf(req->claimed, sizeof(req->claimed), "%s", in->agent);
 	memcpy(req->id.agent, req->claimed, sizeof(req->id.agent));
 	req->encrypted = in->encrypted;
+	if (in->facts != NULL)
+		facts_copy(in->facts, &req->facts);
 	memcpy(req->nonce_agent, in->nonce_agent, ADIT_NONCE_SIZE);
 	memcpy(req->nonce_server, in->nonce_server, ADIT_NONCE_SIZE);
 	atomic_init(&req->phase, PHASE_IDLE);

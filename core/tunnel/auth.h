@@ -16,6 +16,7 @@
 #include "io/worker.h"
 #include "tunnel/conf.h"
 #include "tunnel/identity.h"
+#include "util/facts.h"
 
 struct auth_bytes {
 	uint8_t *p; /* never NULL once set; wiped when freed */
@@ -47,6 +48,7 @@ struct adit_auth_req {
 	char peer[64];
 	char claimed[NAME_MAX_LEN + 1]; /* the agent's name as it came */
 	bool encrypted;
+	struct facts facts; /* about the link */
 	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
 	unsigned step;
 	struct auth_bytes data, challenge, reply;
@@ -69,6 +71,7 @@ struct auth_input {
 	const char *peer;           /* numeric address without port */
 	uint64_t source;            /* addr_source_key(): bounds queued work for each source */
 	bool encrypted;
+	const struct facts *facts;  /* about the link, or NULL; copied */
 	const uint8_t *nonce_agent, *nonce_server;
 	const void *data;
 	size_t len;

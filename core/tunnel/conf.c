@@ -28,3 +28,12 @@ server_conf_unref(struct server_conf *conf)
 	if (before == 1)
 		conf->release(conf);
 }
+
+bool
+agent_conf_encrypted(const struct agent_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_stack; i++)
+		if (conf->stack[i]->transport.encrypted != 0)
+			return true;
+	return false;
+}

@@ -21,6 +21,7 @@ struct offload; /* io/offload.h: helper threads */
 
 #define WORKERS_MAX 256 /* of a program; their indices are below it */
 #define SESSIONS_MAX 16 /* of an agent, at once: MSG_MEMBERS_MAX */
+#define STACK_MAX 4     /* transports on one another: CONN_LAYERS_MAX */
 
 /* One instance of a plugin. Constant after create() but for per_worker, whose entry i belongs to
  * worker i alone. */
@@ -77,9 +78,12 @@ struct agent_conf {
 	struct modules modules; /* transports and auth plugins */
 	char *name;             /* the agent's name */
 	char *server;           /* as written: "tcp://host:9000" or "host:9000" */
-	char *server_host;
+	char *server_host, *server_path; /* path: with its "/", or "" */
 	uint16_t server_port;
-	struct module *transport, *auth;
+	/* What a link is made of, from the bottom: of modules. */
+	const struct module *stack[STACK_MAX];
+	size_t n_stack;
+	struct module *auth;
 	struct tunnel_conf *tunnels;
 	size_t n_tunnels;
 	bool splice;          /* payload may move inside the kernel */
@@ -89,6 +93,9 @@ struct agent_conf {
 	unsigned workers;     /* 1 and up; no more are started than there are sessions */
 	bool reconnect;
 };
+
+/* Nobody on the way can read or change what passes. */
+bool agent_conf_encrypted(const struct agent_conf *conf);
 
 /* Takes and drops a reference. The last drop must happen on the main thread: others hand their
  * reference back with a message (tunnel/server.h). */

@@ -155,7 +155,8 @@ on_auth(struct mux *m, const struct msg_auth *auth)
 		.agent = text_copy(agent, sizeof(agent), auth->agent),
 		.peer = ss->from_host,
 		.source = ss->source,
-		.encrypted = ss->transport->transport.encrypted != 0,
+		.encrypted = conn_encrypted(ss->base.conn),
+		.facts = &ss->base.conn->facts,
 		.nonce_agent = ss->nonce_agent,
 		.nonce_server = m->nonce,
 		.data = auth->data.p,
@@ -443,11 +444,13 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 	struct server_conf *conf, size_t transport)
 {
 	struct session_self self = {.software = SERVER_SOFTWARE};
+	struct session_link link = {.n_transports = 1};
 	struct server_session *ss = xcalloc(1, sizeof(*ss));
 
 	ss->sw = sw;
 	ss->conf = worker_conf_use(sw);
 	self.splice = ss->conf->conf->splice;
+	link.transport = &ss->transport;
 	ss->transport = transport_of(ss->conf->conf, conf->modules.transport[transport]);
 	ss->from = *from;
 	addr_text(from, ss->from_text, sizeof(ss->from_text));
@@ -463,16 +466,15 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 	if (ss->transport == NULL || sw->draining) {
 		sock_abort_fd(fd);
 		forget(ss);
-	} else if (session_open(&ss->base, sw->w, fd, ROLE_SERVER, &server_session_ops,
-			   &ss->conf->conf->limits, ss->transport, NULL, &self) < 0) {
-		forget(ss);
+		return;
 	}
+	session_open(&ss->base, sw->w, fd, ROLE_SERVER, &server_session_ops,
+		&ss->conf->conf->limits, &link, &self);
 }
 
 void
 server_session_destroy(struct server_session *ss)
 {
 	session_fail(&ss->base, CODE_SHUTDOWN, code_text(CODE_SHUTDOWN));
-	conn_close(&ss->base.conn);
-	worker_reap(ss->base.w, &ss->base.reap);
+	session_cut(&ss->base);
 }

@@ -45,10 +45,10 @@ end(struct session *s, uint16_t code, const char *text, bool local, uint32_t ret
 	s->ended = true;
 	timer_stop(&s->tick);
 	s->ops->ended(s, code, text, local, retry_ms);
-	if (s->conn.closed)
+	if (s->conn == NULL)
 		worker_reap(s->w, &s->reap);
 	else
-		conn_finish(&s->conn, LINGER_MS);
+		conn_finish(s->conn, LINGER_MS);
 }
 
 void
@@ -128,8 +128,8 @@ session_on_wake(struct mux *m)
 {
 	struct session *s = session_of(m);
 
-	if (s->opened)
-		conn_kick(&s->conn);
+	if (s->conn != NULL)
+		conn_kick(s->conn);
 }
 
 void
@@ -150,16 +150,10 @@ session_on_closed(struct mux *m, uint16_t code, const char *text, bool local, ui
 
 /* ---- The link -------------------------------------------------------------------------------- */
 
-static void
-on_ready(struct conn *c)
-{
-	(void)c; /* an agent's HELLO is queued already */
-}
-
 static int
 on_input(struct conn *c, const uint8_t *p, size_t n)
 {
-	struct session *s = container_of(c, struct session, conn);
+	struct session *s = c->owner;
 
 	if (mux_recv(&s->mux, s->w->now, p, n) < 0)
 		return -1;
@@ -171,7 +165,7 @@ on_input(struct conn *c, const uint8_t *p, size_t n)
 static ssize_t
 on_take(struct conn *c)
 {
-	struct session *s = container_of(c, struct session, conn);
+	struct session *s = c->owner;
 	struct mux_stream *ms;
 	size_t n = mux_expects(&s->mux, &ms);
 	ssize_t r;
@@ -189,7 +183,7 @@ on_take(struct conn *c)
 static size_t
 on_read_max(struct conn *c)
 {
-	return mux_read_hint(&container_of(c, struct session, conn)->mux);
+	return mux_read_hint(&((struct session *)c->owner)->mux);
 }
 
 /* What the kernel holds back is out of our hands: no more than a frame, so that it is as short a
@@ -200,13 +194,13 @@ tune(struct session *s)
 	size_t unsent = MIN(mux_frame_size(&s->mux), UNSENT_MAX);
 
 	if (unsent < s->unsent / 2 || unsent > s->unsent)
-		sock_unsent(s->conn.sock.fd, s->unsent = unsent);
+		sock_unsent(s->conn->sock.fd, s->unsent = unsent);
 }
 
 static size_t
 on_output(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r)
 {
-	struct session *s = container_of(c, struct session, conn);
+	struct session *s = c->owner;
 	/* What is in the buffer can be overtaken no more: on a slow link it is a short one. */
 	size_t room = MAX(mux_frame_size(&s->mux) + FRAME_CONTROL_MAX, MUX_OUTPUT_MIN);
 	size_t n = mux_output(&s->mux, s->w->now, p, MIN(cap, room));
@@ -224,9 +218,10 @@ on_output(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r)
 static void
 on_link_closed(struct conn *c, int err, const char *text)
 {
-	struct session *s = container_of(c, struct session, conn);
+	struct session *s = c->owner;
 	char buf[200];
 
+	s->conn = NULL;
 	if (s->ended) { /* the farewell is over */
 		worker_reap(s->w, &s->reap);
 		return;
@@ -244,6 +239,16 @@ on_link_closed(struct conn *c, int err, const char *text)
 	end(s, CODE_LINK_LOST, buf, false, 0);
 }
 
+static int
+on_choose(struct conn *c, const uint8_t *p, size_t n, struct conn_level *level_r)
+{
+	struct session *s = c->owner;
+
+	return s->ops->choose(s, p, n, level_r);
+}
+
+static void on_ready(struct conn *c);
+
 static const struct conn_ops link_ops = {
 	.ready = on_ready,
 	.input = on_input,
@@ -251,15 +256,34 @@ static const struct conn_ops link_ops = {
 	.closed = on_link_closed,
 };
 
-/* The same for a link and a configuration that let payload pass aside. */
-static const struct conn_ops splice_ops = {
+/* The same for a link whose layers are not known yet. */
+static const struct conn_ops chosen_ops = {
 	.ready = on_ready,
+	.input = on_input,
+	.output = on_output,
+	.choose = on_choose,
+	.closed = on_link_closed,
+};
+
+/* And for one without layers, if the configuration lets payload pass aside. */
+static const struct conn_ops splice_ops = {
 	.input = on_input,
 	.output = on_output,
 	.take = on_take,
 	.read_max = on_read_max,
 	.closed = on_link_closed,
 };
+
+static void
+on_ready(struct conn *c)
+{
+	struct session *s = c->owner;
+
+	if (!c->bare || !s->splice)
+		return;
+	s->mux.conf.aside_min = s->dice ? 1 : MUX_ASIDE_MIN;
+	conn_give(c, &splice_ops, s);
+}
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
@@ -347,14 +371,53 @@ grain_of(const struct limits *l)
 	return grain;
 }
 
-int
+void
+session_level(const struct module *transport, struct conn_level *level_r)
+{
+	must(transport->layer.size != 0);
+	*level_r = (struct conn_level){
+		.ops = &transport->layer,
+		.inst = transport->inst,
+		.per_worker = transport->per_worker,
+		.scheme = transport->transport.scheme,
+		.encrypted = transport->transport.encrypted != 0,
+	};
+}
+
+/* One without a layer only says what the socket is. */
+static void
+link_open(struct session *s, int fd, const struct session_link *link, enum adit_side side)
+{
+	struct conn_level level[CONN_LAYERS_MAX];
+	struct conn_setup setup = {
+		.ops = link->choose ? &chosen_ops : &link_ops,
+		.owner = s,
+		.side = side,
+		.level = level,
+		.host = link->host,
+		.path = link->path,
+		.port = link->port,
+	};
+
+	for (size_t i = 0; i < link->n_transports; i++) {
+		const struct module *t = link->transport[i];
+
+		must(setup.n_levels < CONN_LAYERS_MAX);
+		if (t->layer.size != 0)
+			session_level(t, &level[setup.n_levels++]);
+		else if (t->transport.encrypted != 0)
+			setup.encrypted = true;
+	}
+	s->conn = conn_open(s->w, fd, &setup);
+}
+
+void
 session_open(struct session *s, struct worker *w, int fd, enum role role,
-	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
-	const char *host, const struct session_self *self)
+	const struct session_ops *ops, const struct limits *limits, const struct session_link *link,
+	const struct session_self *self)
 {
 	struct mux_conf conf;
 	uint8_t nonce[MSG_NONCE];
-	bool layered = transport->layer.size != 0;
 
 	s->w = w;
 	s->ops = ops;
@@ -369,22 +432,22 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	conf.pool = &worker_streams(w)->datagrams;
 	conf.pool->max = (size_t)limits->worker_queue;
 	s->dice = getenv("ADIT_TEST_DICE") != NULL;
-	if (self->splice && !layered)
-		conf.aside_min = s->dice ? 1 : MUX_ASIDE_MIN;
 	rand_bytes(nonce, sizeof(nonce));
 	mux_init(&s->mux, &conf, ops->mux, s, nonce, w->now);
-	if (conn_open(&s->conn, w, fd, conf.aside_min > 0 ? &splice_ops : &link_ops,
-		    layered ? &transport->layer : NULL,
-		    transport->inst, module_worker(transport, w->index),
-		    role == ROLE_SERVER ? ADIT_SIDE_SERVER : ADIT_SIDE_AGENT, host) < 0) {
-		mux_fini(&s->mux);
-		return -1;
-	}
-	s->opened = true;
-	sock_tune_link(&s->conn.sock, limits->dead_after);
-	conn_kick(&s->conn);
+	s->splice = self->splice;
+	link_open(s, fd, link, role == ROLE_SERVER ? ADIT_SIDE_SERVER : ADIT_SIDE_AGENT);
+	sock_tune_link(&s->conn->sock, limits->dead_after);
+	conn_kick(s->conn);
 	session_rearm(s);
-	return 0;
+}
+
+void
+session_cut(struct session *s)
+{
+	must(s->ended);
+	conn_close(s->conn);
+	s->conn = NULL;
+	worker_reap(s->w, &s->reap);
 }
 
 /* ---- The worker's streams -------------------------------------------------------------------- */

@@ -27,13 +27,15 @@ struct session_ops {
 	void (*ended)(struct session *s, uint16_t code, const char *text, bool local,
 		uint32_t retry_ms);
 	void (*free)(struct session *s);
+	/* Server: as of struct conn_ops. */
+	int (*choose)(struct session *s, const uint8_t *p, size_t n, struct conn_level *level_r);
 };
 
 struct session {
 	struct worker *w;
 	const struct session_ops *ops;
 	const struct limits *limits; /* outlives the session */
-	struct conn conn;
+	struct conn *conn; /* NULL: not begun, or gone */
 	struct mux mux;
 	struct timer tick;
 	struct mono tick_at;
@@ -41,8 +43,9 @@ struct session {
 	struct list streams;
 	size_t n_streams;
 	struct turn_end reap;
-	bool ended, opened; /* opened: there was a link */
+	bool ended;
 	size_t unsent;        /* that its socket may hold */
+	bool splice;          /* of struct session_self */
 	bool dice;            /* for tests: whether payload moves aside is chosen at random */
 	struct pipe *aside; /* what fetch() took, until the conn has it */
 	uint16_t left_code; /* of the peer's GOAWAY: why the link is closed when it is */
@@ -56,17 +59,32 @@ struct session_self {
 	uint64_t instance;    /* agent; 0: not said */
 	uint8_t member;
 	bool splice; /* payload may pass aside where nothing needs to see it, that is if the
-		      * transport has no layer */
+		      * link has no layer */
 };
 
-/* Begins on a connected descriptor. 0, or -1 when the transport refuses: then ended() does not come
- * and the caller frees. */
-int session_open(struct session *s, struct worker *w, int fd, enum role role,
-	const struct session_ops *ops, const struct limits *limits, const struct module *transport,
-	const char *host, const struct session_self *self);
+/* Where a link comes from or leads to, and what stands on it. All of it outlives the session. */
+struct session_link {
+	const struct module *const *transport; /* from the bottom; those known beforehand */
+	size_t n_transports;
+	const char *host, *path; /* agent: of the server's address */
+	uint16_t port;
+	bool choose; /* what else stands on it is told by the role's choose() */
+};
+
+/* Begins on a connected descriptor. */
+void session_open(struct session *s, struct worker *w, int fd, enum role role,
+	const struct session_ops *ops, const struct limits *limits, const struct session_link *link,
+	const struct session_self *self);
+
+/* The layer of a transport that has one, for struct conn. */
+void session_level(const struct module *transport, struct conn_level *level_r);
 
 /* Ends it, telling the peer. */
 void session_fail(struct session *s, uint16_t code, const char *text);
+
+/* At once, when the worker ends and it has been told so by session_fail(): what is not written yet
+ * is lost, and it is freed. */
+void session_cut(struct session *s);
 
 /* Arms the timer again after something may have made a deadline earlier. */
 void session_rearm(struct session *s);

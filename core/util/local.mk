@@ -5,6 +5,7 @@ core_sources += \
 	%D%/cpus.c %D%/cpus.h \
 	%D%/cursor.h \
 	%D%/err.c %D%/err.h \
+	%D%/facts.c %D%/facts.h \
 	%D%/file.c %D%/file.h \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \

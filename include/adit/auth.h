@@ -13,6 +13,7 @@
  * Stable: see adit/plugin.h. History, newest first:
  *   2026-11-21  invites: invite() in struct adit_auth_ops, adit_issue_valid_for(),
  *               adit_proof_secret()
+ *   2026-11-21  adit_auth_fact()
  *   2026-11-21  first version */
 
 #ifndef ADIT_AUTH_H
@@ -92,6 +93,9 @@ ADIT_EXPORT const void *adit_auth_nonce(const struct adit_auth_req *req, enum ad
 ADIT_EXPORT const char *adit_auth_peer(const struct adit_auth_req *req);
 /* True when the link is encrypted and the agent has verified the server. */
 ADIT_EXPORT bool adit_auth_encrypted(const struct adit_auth_req *req);
+/* What the link's transport has said about it, like "tls-fingerprint" (adit/transport.h has the
+ * list), or NULL. Valid as long as the request. */
+ADIT_EXPORT const char *adit_auth_fact(const struct adit_auth_req *req, const char *key);
 
 /* Sends a message to the agent; return ADIT_CONTINUE afterwards. Copies. 0, or -1 if too long. */
 ADIT_EXPORT int adit_auth_challenge(struct adit_auth_req *req, const void *data, size_t len);

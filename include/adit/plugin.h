@@ -14,6 +14,9 @@
  *
  * History, newest first (one dated line for each addition):
  *   2026-11-21  options that are lists of files: ADIT_OPT_PATHS
+ *   2026-11-21  auth.h: adit_auth_fact()
+ *   2026-11-21  transport.h: layers stand on one another, move between workers and are told
+ *               apart by their first bytes; facts about a link
  *   2026-11-21  route.h: a route says by its protocol whether it is for TCP or UDP
  *   2026-11-21  first version, ABI 1 */
 

@@ -10,6 +10,7 @@ util_tests = \
 	%D%/test-cpus \
 	%D%/test-cursor \
 	%D%/test-err \
+	%D%/test-facts \
 	%D%/test-file \
 	%D%/test-join-line \
 	%D%/test-list \
@@ -26,6 +27,7 @@ TESTS += $(util_tests)
 %C%_test_cpus_LDADD = $(unit_libs)
 %C%_test_cursor_LDADD = $(unit_libs)
 %C%_test_err_LDADD = $(unit_libs)
+%C%_test_facts_LDADD = $(unit_libs)
 %C%_test_file_LDADD = $(unit_libs)
 %C%_test_join_line_LDADD = $(unit_libs)
 %C%_test_list_LDADD = $(unit_libs)
@@ -36,6 +38,7 @@ TESTS += $(util_tests)
 %C%_test_units_LDADD = $(unit_libs)
 
 io_tests = \
+	%D%/test-conn \
 	%D%/test-dgram \
 	%D%/test-listen \
 	%D%/test-mbox \
@@ -44,6 +47,9 @@ io_tests = \
 	%D%/test-worker
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
+link_sources = %D%/linkend.c %D%/linkend.h %D%/layers.c %D%/layers.h
+%C%_test_conn_SOURCES = %D%/test-conn.c $(link_sources)
+%C%_test_conn_LDADD = $(unit_libs)
 %C%_test_dgram_LDADD = $(unit_libs)
 %C%_test_listen_LDADD = $(unit_libs)
 %C%_test_mbox_LDADD = $(unit_libs)

@@ -22,4 +22,5 @@ dist_decision_DATA = \
 	%D%/decisions/0006-windows-follow-their-streams.md \
 	%D%/decisions/0007-two-ways-for-data.md \
 	%D%/decisions/0008-datagrams.md \
-	%D%/decisions/0009-members-of-an-agent.md
+	%D%/decisions/0009-members-of-an-agent.md \
+	%D%/decisions/0010-return-after-a-restart.md

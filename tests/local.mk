@@ -44,5 +44,6 @@ include %D%/e2e/local.mk
 include %D%/fuzz/local.mk
 include %D%/integrity/local.mk
 include %D%/relay/local.mk
+include %D%/herd/local.mk
 include %D%/lint/local.mk
 include %D%/model/local.mk

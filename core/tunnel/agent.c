@@ -6,8 +6,8 @@
  * event there. An event holds a reference, so what is still on its way when the agent is freed
  * finds it.
  *
- * While no session is up one of them tries, after 1, 2, 4, 8, 16, 30 s with full jitter, for ever
- * by default; so a wrong token is one failed login and not one of each. When the first has a tunnel
+ * While no session is up one of them tries, when tunnel/backoff.h says, for ever by default; so a
+ * wrong token is one failed login and not one of each. When the first has a tunnel
  * the others follow, and each comes back by itself from then on. */
 
 #include <config.h>
@@ -21,33 +21,23 @@
 #include "util/log.h"
 #include "util/rand.h"
 
-#define WAIT_MIN_MS 100
 #define FOLLOW_MS 200 /* sessions that follow the first one come within this time each */
 
 struct event_msg {
 	struct mbox_msg msg;
 	struct agent *a;
 	struct agent_event ev;
-	bool lasted;
+	struct agent_loss loss;
 };
 
 /* ---- Attempts -------------------------------------------------------------------------------- */
-
-static int64_t
-backoff_ms(unsigned attempt)
-{
-	static const int64_t steps[] = {1000, 2000, 4000, 8000, 16000, 30000};
-	int64_t top = steps[MIN(attempt, ARRAY_LEN(steps) - 1)];
-
-	return WAIT_MIN_MS + (int64_t)rand_below((uint64_t)(top - WAIT_MIN_MS));
-}
 
 static void
 member_go(struct member *m)
 {
 	struct agent *a = m->a;
 	struct agent_event ev = {.kind = AGENT_CONNECTING, .session = m->index + 1,
-		.attempt = m->attempt + 1};
+		.attempt = m->backoff.tries + 1};
 
 	m->state = MEMBER_TRYING;
 	m->tried = true;
@@ -160,6 +150,7 @@ on_connected(struct member *m, const struct agent_event *ev)
 
 	m->state = MEMBER_UP;
 	m->answered = 0;
+	backoff_up(&m->backoff);
 	a->n_up++;
 	if (a->lead == NULL) {
 		a->lead = m;
@@ -207,23 +198,25 @@ new_lead(struct agent *a)
 			a->lead = &a->member[i];
 }
 
+/* What a server that dies, stops or has no room does it does to all its agents. */
 static int64_t
-retry_ms(struct member *m, const struct agent_event *ev)
+retry_ms(struct member *m, const struct agent_event *ev, const struct agent_loss *loss)
 {
-	int64_t ms = backoff_ms(m->attempt++); /* random: MAX would ask for it twice */
+	bool all = loss->by_peer || ev->code == CODE_SHUTDOWN || ev->code == CODE_BUSY ||
+		ev->code == CODE_OVERLOAD || ev->code == CODE_REFUSED;
 
-	return MAX(ms, ev->retry_ms);
+	return backoff_next(&m->backoff, all ? BACKOFF_ALL : BACKOFF_ONE, ev->retry_ms);
 }
 
 /* Others go on: this one comes back when it can. */
 static void
-on_one_lost(struct member *m, const struct agent_event *ev)
+on_one_lost(struct member *m, const struct agent_event *ev, const struct agent_loss *loss)
 {
 	struct agent_event lost = *ev;
 
 	lost.kind = AGENT_SESSION_LOST;
-	lost.attempt = m->attempt + 1;
-	lost.retry_ms = m->a->conf->reconnect ? retry_ms(m, ev) : -1;
+	lost.attempt = m->backoff.tries + 1;
+	lost.retry_ms = m->a->conf->reconnect ? retry_ms(m, ev, loss) : -1;
 	if (m->a->conf->reconnect)
 		member_go_in(m, lost.retry_ms);
 	m->a->event(m->a->ctx, &lost);
@@ -231,26 +224,26 @@ on_one_lost(struct member *m, const struct agent_event *ev)
 
 /* The last one, or the one that tried to be the first. */
 static void
-on_all_lost(struct member *m, const struct agent_event *ev)
+on_all_lost(struct member *m, const struct agent_event *ev, const struct agent_loss *loss)
 {
 	struct agent *a = m->a;
 	struct agent_event lost = *ev;
 	int64_t max = a->conf->max_attempts;
 
-	if (!a->conf->reconnect || (max > 0 && m->attempt + 1 >= max)) {
+	if (!a->conf->reconnect || (max > 0 && m->backoff.tries + 1 >= max)) {
 		stop(a, ev->code, ev->text, true);
 		return;
 	}
 	for (unsigned i = 0; i < a->conf->sessions; i++)
 		member_wait(&a->member[i]);
-	lost.attempt = m->attempt + 1;
-	lost.retry_ms = retry_ms(m, ev);
+	lost.attempt = m->backoff.tries + 1;
+	lost.retry_ms = retry_ms(m, ev, loss);
 	member_go_in(m, lost.retry_ms);
 	a->event(a->ctx, &lost);
 }
 
 static void
-on_lost(struct member *m, struct agent_event *ev, bool lasted)
+on_lost(struct member *m, struct agent_event *ev, const struct agent_loss *loss)
 {
 	struct agent *a = m->a;
 	bool up = m->state == MEMBER_UP;
@@ -261,8 +254,10 @@ on_lost(struct member *m, struct agent_event *ev, bool lasted)
 		new_lead(a);
 	if (a->stopping)
 		return;
-	if (lasted)
-		m->attempt = 0;
+	if (loss->lasted)
+		backoff_lasted(&m->backoff);
+	if (up)
+		m->backoff.spread_ms = loss->spread_ms;
 	if (ev->code == CODE_REPLACED || (a->n_up == 0 && is_final(a, ev->code))) {
 		stop(a, ev->code, ev->text, true);
 		return;
@@ -270,13 +265,13 @@ on_lost(struct member *m, struct agent_event *ev, bool lasted)
 	if (ev->code == CODE_NONE) /* it was allowed once, so the address may be right again */
 		ev->code = CODE_NOT_PERMITTED;
 	if (a->n_up > 0)
-		on_one_lost(m, ev);
+		on_one_lost(m, ev, loss);
 	else if (up || !another_tries(a, m))
-		on_all_lost(m, ev);
+		on_all_lost(m, ev, loss);
 }
 
 static void
-heard(struct agent *a, struct agent_event *ev, bool lasted)
+heard(struct agent *a, struct agent_event *ev, const struct agent_loss *loss)
 {
 	struct member *m = ev->session > 0 ? &a->member[ev->session - 1] : NULL;
 
@@ -290,7 +285,7 @@ heard(struct agent *a, struct agent_event *ev, bool lasted)
 		on_tunnel(m, ev);
 		break;
 	case AGENT_LOST:
-		on_lost(m, ev, lasted);
+		on_lost(m, ev, loss);
 		break;
 	case AGENT_STOPPED:
 		on_worker_stopped(a);
@@ -321,20 +316,21 @@ on_event(struct mbox_msg *msg, bool late)
 	struct event_msg *m = container_of(msg, struct event_msg, msg);
 
 	if (!late && !m->a->closed)
-		heard(m->a, &m->ev, m->lasted);
+		heard(m->a, &m->ev, &m->loss);
 	unref(m->a);
 	free(m);
 }
 
 void
-agent_say(struct agent *a, const struct agent_event *ev, bool lasted)
+agent_say(struct agent *a, const struct agent_event *ev, const struct agent_loss *loss)
 {
 	struct event_msg *m = xcalloc(1, sizeof(*m));
 
 	m->msg.deliver = on_event;
 	m->a = a;
 	m->ev = *ev;
-	m->lasted = lasted;
+	if (loss != NULL)
+		m->loss = *loss;
 	atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);
 	if (worker_post(a->main, &m->msg) < 0)
 		on_event(&m->msg, true);
@@ -383,6 +379,7 @@ agent_start(struct worker *main, const struct agent_conf *conf,
 	budget_init(&a->budget, conf->limits.unread_budget, a->n_workers);
 	for (unsigned i = 0; i < conf->sessions; i++) {
 		a->member[i] = (struct member){.a = a, .index = i};
+		backoff_init(&a->member[i].backoff, rand_below);
 		timer_init(&a->member[i].timer, main, "agent timer", on_timer);
 	}
 	rc = start_workers(a);

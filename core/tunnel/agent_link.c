@@ -18,7 +18,8 @@
 
 /* The attempt has failed, or the session is over. */
 static void
-lost(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms, bool lasted)
+lost(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms,
+	const struct agent_loss *loss)
 {
 	struct agent_event ev = {.kind = AGENT_LOST, .session = l->member, .code = code,
 		.retry_ms = retry_ms};
@@ -26,16 +27,16 @@ lost(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms, bo
 	timer_stop(&l->timer);
 	l->state = LINK_IDLE;
 	snprintf(ev.text, sizeof(ev.text), "%s", text);
-	agent_say(l->aw->a, &ev, lasted);
+	agent_say(l->aw->a, &ev, loss);
 	agent_worker_check(l->aw);
 }
 
 void
 agent_link_down(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms,
-	bool lasted)
+	const struct agent_loss *loss)
 {
 	l->session = NULL;
-	lost(l, code != CODE_NONE ? code : CODE_INTERNAL, text, retry_ms, lasted);
+	lost(l, code != CODE_NONE ? code : CODE_INTERNAL, text, retry_ms, loss);
 }
 
 /* ---- Connecting ------------------------------------------------------------------------------ */
@@ -95,7 +96,7 @@ refuse_plain(struct agent_link *l, const struct addr *a)
 		"%s does not encrypt, and %s is not this machine; if the network between is yours, "
 		"give --allow-plain or write %s = { allow_plain = true; }",
 		transport, addr_host_text(a, where, sizeof(where)), transport);
-	lost(l, CODE_NONE, text, 0, false);
+	lost(l, CODE_NONE, text, 0, NULL);
 }
 
 static void
@@ -122,7 +123,7 @@ try_next(struct agent_link *l)
 	timer_stop(&l->timer);
 	snprintf(text, sizeof(text), "cannot connect to %s: %s", l->aw->conf->server,
 		strerror(l->last_err));
-	lost(l, code_of_dial(l->last_err), text, 0, false);
+	lost(l, code_of_dial(l->last_err), text, 0, NULL);
 }
 
 static void
@@ -135,7 +136,7 @@ on_resolved(void *owner, const struct addr *a, int n, int err)
 	if (n == 0) {
 		snprintf(text, sizeof(text), "cannot resolve %s: %s", l->aw->conf->server_host,
 			gai_strerror(err));
-		lost(l, CODE_NO_SUCH_HOST, text, 0, false);
+		lost(l, CODE_NO_SUCH_HOST, text, 0, NULL);
 		return;
 	}
 	l->n_addr = MIN(n, RESOLVE_MAX);
@@ -154,7 +155,7 @@ agent_link_go(struct agent_link *l)
 	l->state = LINK_RESOLVING;
 	l->resolve = resolve_start(l->aw->w, conf->server_host, conf->server_port, on_resolved, l);
 	if (l->resolve == NULL)
-		lost(l, CODE_OVERLOAD, "too many names are being resolved", 0, false);
+		lost(l, CODE_OVERLOAD, "too many names are being resolved", 0, NULL);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "io/resolve.h"
 #include "tunnel/agent.h"
 #include "tunnel/auth.h"
+#include "tunnel/backoff.h"
 #include "tunnel/request_log.h"
 #include "tunnel/session.h"
 
@@ -26,7 +27,7 @@ struct member {
 	struct agent *a;
 	unsigned index;
 	enum member_state state;
-	unsigned attempt;   /* since the last session that lasted */
+	struct backoff backoff;
 	size_t answered;    /* tunnels that have their answer in this session */
 	bool tried, timed;  /* timed: the timer runs */
 	struct timer timer; /* until the next attempt */
@@ -98,6 +99,7 @@ struct agent_session {
 	uint16_t end_code; /* of the last refusal, then of the session's end */
 	char end_text[320];
 	struct mono since;
+	int64_t spread_ms; /* as the server said */
 };
 
 static inline struct agent_worker *
@@ -107,9 +109,17 @@ agent_worker(struct worker *w)
 }
 
 /* ---- agent.c, any of the agent's threads ------------------------------------------------------*/
+/* What AGENT_LOST says to the main thread only. */
+struct agent_loss {
+	bool lasted;  /* the session did */
+	bool by_peer; /* the link was closed by the other end, not by silence */
+	int64_t spread_ms; /* as the session's server said */
+};
+
 /* Reports to the main thread. Of the events a worker says AGENT_CONNECTED, AGENT_TUNNEL_…,
- * AGENT_LOST (lasted: the session did) and, when nothing of it is left, AGENT_STOPPED. */
-void agent_say(struct agent *a, const struct agent_event *ev, bool lasted);
+ * AGENT_LOST (with what is known of the loss, or NULL) and, when nothing of it is left,
+ * AGENT_STOPPED. */
+void agent_say(struct agent *a, const struct agent_event *ev, const struct agent_loss *loss);
 
 /* ---- agent_worker.c ---------------------------------------------------------------------------*/
 int agent_worker_init(struct worker *w, void *agent);
@@ -126,7 +136,7 @@ void agent_link_go(struct agent_link *l);   /* one attempt; harmless unless it i
 void agent_link_stop(struct agent_link *l); /* says goodbye if it is up */
 /* The session is over and freed when this returns. */
 void agent_link_down(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms,
-	bool lasted);
+	const struct agent_loss *loss);
 /* At once, when the worker ends: what was under way is ended, its memory is agent_link_free()'s. */
 void agent_link_close(struct agent_link *l);
 void agent_link_free(struct agent_link *l);

@@ -6,15 +6,18 @@
 
 #include <config.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tunnel/agent_priv.h"
 #include "tunnel/http_watch.h"
+#include "util/compiler.h"
 #include "util/log.h"
 
 #define LASTED_MS 10000 /* a session this long was a good one: coming back begins at 1 s again */
+#define SPREAD_TAKEN_MS 60000u /* no server needs more, so none may ask for it */
 
 static struct agent_session *
 agent_session_of(struct mux *m)
@@ -26,7 +29,7 @@ static void
 say(struct agent_session *as, struct agent_event *ev)
 {
 	ev->session = as->link->member;
-	agent_say(as->aw->a, ev, false);
+	agent_say(as->aw->a, ev, NULL);
 }
 
 /* Where tunnel id stands; GONE for one that was never asked for. */
@@ -313,6 +316,16 @@ on_goaway(struct mux *m, const struct msg_goaway *goaway)
 }
 
 static void
+on_spread(struct mux *m, uint32_t ms)
+{
+	struct agent_session *as = agent_session_of(m);
+
+	as->spread_ms = MIN(ms, SPREAD_TAKEN_MS);
+	log_debug("session %u: agents are to come back within %" PRId64 " ms", as->link->member,
+		as->spread_ms);
+}
+
+static void
 note_rtt(struct agent_session *as)
 {
 	struct agent *a = as->aw->a;
@@ -351,7 +364,9 @@ on_free(struct session *s)
 {
 	struct agent_session *as = container_of(s, struct agent_session, base);
 	struct agent_link *l = as->link;
-	bool lasted = as->logged_in && mono_diff_ms(s->w->now, as->since) >= LASTED_MS;
+	const struct agent_loss loss = {
+		.lasted = as->logged_in && mono_diff_ms(s->w->now, as->since) >= LASTED_MS,
+		.by_peer = as->logged_in && s->cut_by_peer, .spread_ms = as->spread_ms};
 	char text[sizeof(as->end_text)];
 	uint16_t code = as->end_code;
 	uint32_t retry_ms = as->base.left_retry_ms;
@@ -360,7 +375,7 @@ on_free(struct session *s)
 	free(as->tunnel);
 	free(as);
 	if (l->state == LINK_UP)
-		agent_link_down(l, code, text, retry_ms, lasted);
+		agent_link_down(l, code, text, retry_ms, &loss);
 }
 
 static const struct mux_ops agent_mux_ops = {
@@ -379,6 +394,7 @@ static const struct mux_ops agent_mux_ops = {
 	.pull = session_on_pull,
 	.fetch = session_on_fetch,
 	.goaway = on_goaway,
+	.spread = on_spread,
 	.wake = session_on_wake,
 	.closed = session_on_closed,
 };

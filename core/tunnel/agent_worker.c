@@ -66,7 +66,7 @@ on_farewell(struct turn_end *t)
 {
 	struct agent_worker *aw = container_of(t, struct agent_worker, farewell);
 
-	agent_say(aw->a, &(struct agent_event){.kind = AGENT_STOPPED}, false);
+	agent_say(aw->a, &(struct agent_event){.kind = AGENT_STOPPED}, NULL);
 }
 
 /* The last event comes behind the sessions' streams, which wait for their end of the turn: whoever

@@ -5,6 +5,7 @@ core_sources += \
 	%D%/agent_session.c \
 	%D%/agent_worker.c \
 	%D%/auth.c %D%/auth.h \
+	%D%/backoff.c %D%/backoff.h \
 	%D%/bind.c \
 	%D%/budget.c %D%/budget.h \
 	%D%/conf.c %D%/conf.h \
@@ -23,6 +24,7 @@ core_sources += \
 	%D%/server_session.c \
 	%D%/server_worker.c \
 	%D%/session.c %D%/session.h \
+	%D%/spread.c %D%/spread.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/target.c \
 	%D%/udp_front.c \

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tunnel/server_priv.h"
+#include "tunnel/spread.h"
 #include "util/log.h"
 
 #define AGENT_BACKLOG 4096
@@ -232,6 +233,20 @@ listeners_switch(struct server *s, struct server_conf *conf, struct list *fresh)
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
+/* Who logs in from now on is told at once, the others by their workers. */
+static void
+set_spread(struct server *s)
+{
+	int64_t before = atomic_load_explicit(&s->spread_ms, memory_order_relaxed);
+	int64_t ms = spread_for(registry_sessions(s->registry), before);
+
+	if (ms == before || s->draining)
+		return;
+	atomic_store_explicit(&s->spread_ms, ms, memory_order_relaxed);
+	for (unsigned i = 0; i < s->n_workers; i++)
+		(void)post_spread(s->workers[i]);
+}
+
 static void
 on_sweep(struct timer *t)
 {
@@ -246,6 +261,7 @@ on_sweep(struct timer *t)
 				(void)post_close_front(s->workers[gone[i].worker], gone[i].id);
 	} while (n == EXPIRE_BATCH);
 	measure_workers(s);
+	set_spread(s);
 	timer_start(&s->sweep, SWEEP_MS);
 }
 

@@ -40,6 +40,7 @@ struct server_worker {
 	struct idmap udp_fronts;  /* struct udp_front */
 	bool draining, drained;
 	struct turn_end drain_check;
+	struct timer spread; /* more sessions are to be told */
 };
 
 struct server {
@@ -56,6 +57,7 @@ struct server {
 	struct budget budget;
 	struct list listeners; /* struct agent_listener; main thread */
 	struct timer sweep, drain_timer;
+	_Atomic int64_t spread_ms; /* what agents are told: tunnel/spread.h */
 	unsigned workers_drained;
 	bool draining;
 	void (*on_drained)(void *ctx);
@@ -92,6 +94,7 @@ int post_follow(struct worker *to, uint64_t claim);
 int post_front(struct worker *to, int fd, uint64_t claim, const char *name);
 int post_conf(struct worker *to, struct server_conf *conf);
 int post_drain(struct worker *to, bool now);
+int post_spread(struct worker *to); /* srv->spread_ms is another one */
 
 /* ---- server_session.c ------------------------------------------------------------------------ */
 struct tunnel {
@@ -126,6 +129,7 @@ struct server_session {
 	struct walk *walk;    /* its searches for addresses; NULL before the first long one */
 	struct mono since;
 	uint64_t clients, flows;
+	int64_t spread_said; /* ms */
 	struct flow_holder held; /* flows that are open */
 	_Atomic uint64_t ended; /* of clients and flows: see registry.h */
 };
@@ -142,6 +146,8 @@ void server_session_open(struct server_worker *sw, int fd, const struct addr *fr
 /* A public connection for one of its tunnels; takes over fd. */
 void server_session_client(struct server_session *ss, int fd, const struct addr *from,
 	uint32_t tunnel);
+/* Tells the agent srv->spread_ms; false if it knows, or is not logged in. */
+bool server_session_spread(struct server_session *ss);
 /* Of the clients and flows that registry_route() gave to it one has ended, or never began. */
 void server_session_less(struct server_session *ss);
 /* At once, when the worker ends. */

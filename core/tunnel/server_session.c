@@ -108,6 +108,7 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	ok.resume = text_of(NULL);
 	ok.data = (struct text){(const char *)req->reply.p, req->reply.len};
 	mux_send_auth_ok(&ss->base.mux, &ok);
+	server_session_spread(ss);
 	for (size_t i = 0; i < got.n_replaced; i++)
 		(void)post_kick(srv->workers[got.replaced[i].worker], got.replaced[i].id,
 			CODE_REPLACED, code_text(CODE_REPLACED));
@@ -183,6 +184,18 @@ on_answer(struct mux *m, struct text data)
 		session_fail(&ss->base, CODE_PROTOCOL, "AUTH_ANSWER: too much data");
 	else
 		auth_answer(ss->req, data.p, data.n);
+}
+
+bool
+server_session_spread(struct server_session *ss)
+{
+	int64_t ms = atomic_load_explicit(&ss->sw->srv->spread_ms, memory_order_relaxed);
+
+	if (!ss->logged_in || ss->base.ended || ms == ss->spread_said)
+		return false;
+	ss->spread_said = ms;
+	mux_send_spread(&ss->base.mux, (uint32_t)ms);
+	return true;
 }
 
 /* ---- Clients --------------------------------------------------------------------------------- */

@@ -17,6 +17,8 @@
 #include "util/log.h"
 
 #define RETURN_AFTER_MS 1000 /* what agents are told when the server drains */
+#define SPREAD_BATCH 256 /* sessions that are told at once how far apart to come back */
+#define SPREAD_PAUSE_MS 20
 
 /* ---- Configurations -------------------------------------------------------------------------- */
 
@@ -400,6 +402,39 @@ post_drain(struct worker *to, bool now)
 	return post_id(to, &(struct id_msg){.msg.deliver = on_drain, .now = now});
 }
 
+/* ---- Spread ---------------------------------------------------------------------------------- */
+
+static void
+on_spread_timer(struct timer *t)
+{
+	struct server_worker *sw = container_of(t, struct server_worker, spread);
+	struct list *n, *tmp;
+	unsigned told = 0;
+
+	list_each(n, tmp, &sw->sessions)
+		if (server_session_spread(list_entry(n, struct server_session, node)) &&
+			++told == SPREAD_BATCH) {
+			timer_start(&sw->spread, SPREAD_PAUSE_MS);
+			return;
+		}
+}
+
+static void
+on_spread(struct mbox_msg *msg, bool late)
+{
+	struct id_msg *m = container_of(msg, struct id_msg, msg);
+
+	if (!late)
+		timer_start(&server_worker(m->to)->spread, 0);
+	free(m);
+}
+
+int
+post_spread(struct worker *to)
+{
+	return post_id(to, &(struct id_msg){.msg.deliver = on_spread});
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 int
@@ -412,6 +447,7 @@ server_worker_init(struct worker *w, void *arg)
 	list_init(&sw->sessions);
 	list_init(&sw->drain_check.node);
 	sw->drain_check.run = on_drain_check;
+	timer_init(&sw->spread, w, "spread", on_spread_timer);
 	sw->srv = srv;
 	sw->w = w;
 	w->app = srv->sw[w->index] = sw;
@@ -433,6 +469,7 @@ server_worker_fini(struct worker *w)
 	struct list *n, *tmp;
 
 	sw->draining = false;
+	timer_stop(&sw->spread);
 	fronts_close(sw);
 	list_each(n, tmp, &sw->sessions)
 		server_session_destroy(list_entry(n, struct server_session, node));

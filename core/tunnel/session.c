@@ -138,7 +138,8 @@ session_on_goaway(struct mux *m, const struct msg_goaway *goaway)
 	struct session *s = session_of(m);
 
 	s->left_code = goaway->code;
-	s->left_retry_ms = goaway->retry_after_ms;
+	/* The last one, which ends the session, asks for nothing: the one before it did. */
+	s->left_retry_ms = MAX(s->left_retry_ms, goaway->retry_after_ms);
 	text_copy(s->left_text, sizeof(s->left_text), goaway->text);
 }
 
@@ -227,6 +228,7 @@ on_link_closed(struct conn *c, int err, const char *text)
 		return;
 	}
 	mux_detach(&s->mux);
+	s->cut_by_peer = err == 0 || err == -ECONNRESET || err == -EPIPE;
 	if (s->left_code != CODE_NONE) {
 		end(s, s->left_code, s->left_text, false, s->left_retry_ms);
 		return;

@@ -44,6 +44,7 @@ struct session {
 	size_t n_streams;
 	struct turn_end reap;
 	bool ended;
+	bool cut_by_peer;     /* the link was closed or reset by the other end */
 	size_t unsent;        /* that its socket may hold */
 	bool splice;          /* of struct session_self */
 	bool dice;            /* for tests: whether payload moves aside is chosen at random */

@@ -13,7 +13,7 @@
 static const struct {
 	const char *name;
 	enum frame_on on;
-} types[0x37] = {
+} types[0x38] = {
 	[FRAME_HELLO] = {"HELLO", FRAME_ON_SESSION},
 	[FRAME_AUTH] = {"AUTH", FRAME_ON_SESSION},
 	[FRAME_AUTH_CHALLENGE] = {"AUTH_CHALLENGE", FRAME_ON_SESSION},
@@ -40,6 +40,7 @@ static const struct {
 	[FRAME_PONG] = {"PONG", FRAME_ON_SESSION},
 	[FRAME_REPORT] = {"REPORT", FRAME_ON_SESSION},
 	[FRAME_GOAWAY] = {"GOAWAY", FRAME_ON_SESSION},
+	[FRAME_SPREAD] = {"SPREAD", FRAME_ON_SESSION},
 };
 
 #define N_TYPES (sizeof(types) / sizeof(types[0]))

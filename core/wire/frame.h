@@ -45,6 +45,7 @@ enum frame_type {
 	FRAME_PONG = 0x34,
 	FRAME_REPORT = 0x35, /* reserved */
 	FRAME_GOAWAY = 0x36,
+	FRAME_SPREAD = 0x37,
 };
 
 /* Which stream ids a type may carry. */

@@ -442,6 +442,18 @@ msg_u64_decode(const uint8_t *p, size_t n, uint64_t *v_r)
 }
 
 const char *
+msg_u32_decode(const uint8_t *p, size_t n, uint32_t *v_r)
+{
+	struct rd r = rd_init(p, n);
+	uint32_t v = rd_u32(&r);
+	const char *bad = rd_done(&r);
+
+	if (bad == NULL)
+		*v_r = v;
+	return bad;
+}
+
+const char *
 msg_empty_decode(size_t n)
 {
 	return n == 0 ? NULL : "payload longer than its fields";

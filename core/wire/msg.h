@@ -127,6 +127,7 @@ const char *msg_end_decode(const uint8_t *p, size_t n, struct msg_end *m_r);
 const char *msg_goaway_decode(const uint8_t *p, size_t n, struct msg_goaway *m_r);
 const char *msg_credit_decode(const uint8_t *p, size_t n, struct msg_credit *m_r);
 const char *msg_u64_decode(const uint8_t *p, size_t n, uint64_t *v_r); /* BLOCKED ACK PING PONG */
+const char *msg_u32_decode(const uint8_t *p, size_t n, uint32_t *v_r); /* SPREAD */
 const char *msg_empty_decode(size_t n);                                /* OPEN_OK, FIN */
 
 size_t msg_hello_encode(uint8_t *p, size_t cap, const struct msg_hello *m);

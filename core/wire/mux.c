@@ -179,6 +179,14 @@ mux_drain(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text)
 }
 
 void
+mux_send_spread(struct mux *m, uint32_t ms)
+{
+	m->spread = ms;
+	m->spread_due = true;
+	mux_wake(m);
+}
+
+void
 mux_detach(struct mux *m)
 {
 	if (mux_over(m))

@@ -166,6 +166,8 @@ struct mux_ops {
 	ssize_t (*fetch)(struct mux *m, struct mux_stream *st, size_t n);
 	/* The other end will leave (GOAWAY). */
 	void (*goaway)(struct mux *m, const struct msg_goaway *goaway);
+	/* Agent: so far apart the server wants its agents' return if they all lose it at once. */
+	void (*spread)(struct mux *m, uint32_t ms);
 	/* There is something for mux_output(). */
 	void (*wake)(struct mux *m);
 	/* The session has ended: by our verdict (local), or the peer's GOAWAY or AUTH_FAIL with an
@@ -205,7 +207,8 @@ struct mux {
 	uint64_t tx_total, tx_base, tx_acked;
 	uint64_t pongs[MUX_PONGS];
 	unsigned n_pongs;
-	bool ack_due, blocked_due, blocked_said, flush_credit;
+	bool ack_due, blocked_due, blocked_said, flush_credit, spread_due;
+	uint32_t spread; /* server: what SPREAD says */
 	bool leaving; /* it is we who drain */
 	struct list due, ready, parked, opening, zombies;
 	struct mux_datagrams dg;
@@ -278,6 +281,8 @@ void mux_send_unbind(struct mux *m, uint32_t tunnel, uint16_t code, const char *
 void mux_drain(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text);
 /* Ends the session at once: streams are reset, GOAWAY is the last output, closed(local) comes. */
 void mux_fail(struct mux *m, uint16_t code, const char *text);
+/* Server: SPREAD is sent when the link takes it, or when there is a session; the newest counts. */
+void mux_send_spread(struct mux *m, uint32_t ms);
 /* The link is gone: DETACHED. Streams end with reset(LINK_LOST); no closed() comes. */
 void mux_detach(struct mux *m);
 

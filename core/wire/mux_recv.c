@@ -246,6 +246,17 @@ on_goaway(struct mux *m, const uint8_t *p, size_t n)
 	return NULL;
 }
 
+static const char *
+on_spread(struct mux *m, const uint8_t *p, size_t n)
+{
+	uint32_t ms;
+	const char *bad = msg_u32_decode(p, n, &ms);
+
+	if (bad == NULL)
+		m->ops->spread(m, ms);
+	return bad;
+}
+
 /* ---- Streams --------------------------------------------------------------------------------- */
 
 static const char *
@@ -416,6 +427,8 @@ dispatch(struct mux *m, const uint8_t *p, size_t n)
 		return on_pong(m, p, n);
 	case FRAME_GOAWAY:
 		return on_goaway(m, p, n);
+	case FRAME_SPREAD:
+		return on_spread(m, p, n);
 	default:
 		must(!"a frame type that is legal somewhere and handled nowhere");
 		return NULL;

@@ -15,7 +15,7 @@
 #include "util/compiler.h"
 #include "wire/mux_priv.h"
 
-#define SESSION_CONTROL_MAX 320u /* ACK, all PONGs, PING and BLOCKED together */
+#define SESSION_CONTROL_MAX 320u /* ACK, all PONGs, PING, SPREAD and BLOCKED together */
 #define STREAM_CONTROL_MAX 700u /* OPEN, OPEN_OK, CREDIT, BLOCKED and an end of one stream */
 #define DATA_ROOM_MIN 16384u    /* with less room than this no DATA frame is begun */
 #define FRAME_SHARE_MIN 16384 /* of a stream's turn: what is left below waits for the next */
@@ -99,6 +99,11 @@ output_session(struct mux *m, struct wr *w)
 		m->ping_due = false;
 		m->ping_waiting = true;
 		m->ping_at = m->now;
+	}
+	if (m->spread_due) {
+		put_frame(w, FRAME_SPREAD, 0, 4);
+		wr_u32(w, m->spread);
+		m->spread_due = false;
 	}
 	output_blocked(m, w);
 }
@@ -367,7 +372,8 @@ mux_wants_output(const struct mux *m)
 		return true;
 	if (!mux_alive(m))
 		return false;
-	if (m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due || m->flush_credit ||
+	if (m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due || m->spread_due ||
+		m->flush_credit ||
 		!list_empty(&m->due) || mux_datagrams_may(m))
 		return true;
 	if (!mux_may_fly(m, 0))

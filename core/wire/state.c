@@ -18,7 +18,7 @@
 
 #define ILLEGAL "eeeeeeeedd"
 
-static const char *const session_rules[2][0x37] = {
+static const char *const session_rules[2][0x38] = {
 	[ROLE_SERVER] =
 		{
 			[FRAME_HELLO] = "oeeeeeeedd",
@@ -47,6 +47,7 @@ static const char *const session_rules[2][0x37] = {
 			[FRAME_PONG] = "eeeeoooodd",
 			[FRAME_REPORT] = ILLEGAL,
 			[FRAME_GOAWAY] = "oooooooodd",
+			[FRAME_SPREAD] = ILLEGAL,
 		},
 	[ROLE_AGENT] =
 		{
@@ -76,6 +77,7 @@ static const char *const session_rules[2][0x37] = {
 			[FRAME_PONG] = "eeeeoooodd",
 			[FRAME_REPORT] = ILLEGAL,
 			[FRAME_GOAWAY] = "oooooooodd",
+			[FRAME_SPREAD] = "eeeeoooodd",
 		},
 };
 

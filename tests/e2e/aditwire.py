@@ -35,6 +35,7 @@ TYPES = {
     "BIND_FAIL": 0x12, "UNBIND": 0x13, "OPEN": 0x20, "OPEN_OK": 0x21, "OPEN_FAIL": 0x22,
     "DATA": 0x23, "FIN": 0x24, "RESET": 0x25, "DATAGRAM": 0x26, "CREDIT": 0x30, "BLOCKED": 0x31,
     "ACK": 0x32, "PING": 0x33, "PONG": 0x34, "REPORT": 0x35, "GOAWAY": 0x36,
+    "SPREAD": 0x37,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -238,6 +239,7 @@ LAYOUT = {
     "PING": [("token", "u64")],
     "PONG": [("token", "u64")],
     "GOAWAY": [("code", "u16"), ("retry_after_ms", "u32"), ("last", "u32"), ("text", "str8")],
+    "SPREAD": [("ms", "u32")],
 }
 
 DEFAULTS = {"magic": b"ADIT", "reserved": 0, "tail": [], "text": "", "retry_after_ms": 0,

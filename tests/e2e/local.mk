@@ -29,3 +29,5 @@ TESTS += %D%/test_takeover.py
 EXTRA_DIST += %D%/test_takeover.py
 TESTS += %D%/test_udp.py %D%/test_peer_udp.py
 EXTRA_DIST += %D%/test_udp.py %D%/test_peer_udp.py
+TESTS += %D%/test_return.py
+EXTRA_DIST += %D%/test_return.py

@@ -27,6 +27,7 @@ SAMPLE = {
     "RESET": {"code": CODES["target_reset"]}, "CREDIT": {"bytes": 1000},
     "BLOCKED": {"position": 0}, "ACK": {"received": 0}, "PING": {"token": 1},
     "PONG": {"token": 1}, "GOAWAY": {"code": CODES["leaving"]},
+    "SPREAD": {"ms": 1500},
 }
 
 FAKE = {"unknown": raw_frame(0x40, 0, b"abc"), "unknown critical": raw_frame(0xC0, 0, b"abc")}

@@ -159,7 +159,7 @@ def judge(m, f):
 @pytest.mark.parametrize("role", [SERVER, AGENT], ids=["server", "agent"])
 def test_session_table(role):
     table = TABLES["session"][role]
-    assert len(table) == 28 * 10
+    assert len(table) == 29 * 10
     for (name, state), want in table.items():
         assert want in ("ok", "err", "skip", "glitch", "stream", "drop"), (name, state)
         if state == "DETACHED":

@@ -58,10 +58,12 @@ static void
 try_numbers(const uint8_t *p, size_t n)
 {
 	uint64_t v64;
+	uint32_t v32;
 	struct frame f;
 	uint8_t back[FRAME_HEADER];
 
 	must((msg_u64_decode(p, n, &v64) == NULL) == (n == 8));
+	must((msg_u32_decode(p, n, &v32) == NULL) == (n == 4));
 	must((msg_empty_decode(n) == NULL) == (n == 0));
 	if (n != FRAME_HEADER)
 		return;

@@ -48,6 +48,7 @@ static const struct {
 	{FRAME_PONG, "token:8"},
 	{FRAME_REPORT, "bytes:r"},
 	{FRAME_GOAWAY, "code:2 retry_after_ms:4 last:4 text:t1"},
+	{FRAME_SPREAD, "ms:4"},
 };
 
 static const char *

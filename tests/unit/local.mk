@@ -132,10 +132,11 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_vectors_LDADD = $(unit_libs)
 
 # Who may log in, who owns what, and whose bytes have waited long enough.
-tunnel_tests = %D%/test-budget %D%/test-flow %D%/test-gate %D%/test-group %D%/test-place \
+tunnel_tests = %D%/test-backoff %D%/test-budget %D%/test-flow %D%/test-gate %D%/test-group %D%/test-place \
 	%D%/test-registry %D%/test-server-worker %D%/test-unread %D%/test-walk
 check_PROGRAMS += $(tunnel_tests)
 TESTS += $(tunnel_tests)
+%C%_test_backoff_LDADD = $(unit_libs)
 %C%_test_flow_LDADD = $(unit_libs)
 %C%_test_budget_LDADD = $(unit_libs)
 %C%_test_gate_LDADD = $(unit_libs)

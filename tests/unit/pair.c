@@ -456,6 +456,12 @@ on_goaway(struct mux *m, const struct msg_goaway *goaway)
 }
 
 static void
+on_spread(struct mux *m, uint32_t ms)
+{
+	end_of(m)->spread_ms = ms;
+}
+
+static void
 on_wake(struct mux *m)
 {
 	must(!end_of(m)->closed);
@@ -496,6 +502,7 @@ static const struct mux_ops ops = {
 	.pull = on_pull,
 	.fetch = on_fetch,
 	.goaway = on_goaway,
+	.spread = on_spread,
 	.wake = on_wake,
 	.closed = on_closed,
 };

@@ -68,7 +68,7 @@ struct end {
 	bool awake; /* wake() came since there was nothing to send */
 	bool closed, local;
 	uint16_t code, goaway_code;
-	uint32_t retry_ms, goaway_last;
+	uint32_t retry_ms, goaway_last, spread_ms;
 	char text[256];
 };
 

@@ -52,6 +52,14 @@ judge_credit(const uint8_t *p, size_t n)
 }
 
 static const char *
+judge_u32(const uint8_t *p, size_t n)
+{
+	uint32_t v;
+
+	return msg_u32_decode(p, n, &v);
+}
+
+static const char *
 judge_u64(const uint8_t *p, size_t n)
 {
 	uint64_t v;
@@ -292,6 +300,7 @@ test_streams(void)
 	struct msg_open o = {.tunnel = 3, .family = 6, .port = 65535, .ip = "0123456789abcde"}, q;
 	struct msg_end e = {40, text_of("gone")}, e2;
 	struct msg_goaway g = {9, 1500, 77, text_of("restart")}, g2;
+	uint32_t ms;
 	uint8_t p[512];
 	size_t n = msg_open_encode(p, sizeof(p), &o);
 
@@ -320,6 +329,8 @@ test_streams(void)
 			g2.last == 77 && same(g2.text, "restart"),
 		"GOAWAY");
 	cut_and_stretch("GOAWAY", judge_goaway, p, n, false);
+	ok(msg_u32_decode((const uint8_t *)"\0\0\x28\0", 4, &ms) == NULL && ms == 10240, "SPREAD");
+	cut_and_stretch("SPREAD", judge_u32, (const uint8_t *)"\0\0\x28\0", 4, false);
 }
 
 static void

@@ -156,6 +156,35 @@ test_bind(void)
 	pair_fini(&p);
 }
 
+static void
+test_spread(void)
+{
+	struct pair p;
+	struct seen s;
+
+	begin(&p);
+	mux_send_spread(&p.server.m, 5120);
+	mux_send_spread(&p.server.m, 10240);
+	end_look(&p.server, &s);
+	is_int(s.n[FRAME_SPREAD], 1, "of two that wait only the newer is said");
+	is_mem(s.payload[FRAME_SPREAD], "\0\0\x28\0", 4, "by its number");
+	mux_send_spread(&p.server.m, 2560);
+	pair_pump(&p);
+	ok(p.agent.spread_ms == 2560 && !p.agent.closed, "and the agent hears it");
+	mux_fail(&p.server.m, CODE_INTERNAL, "x");
+	mux_send_spread(&p.server.m, 1280);
+	pair_pump(&p);
+	is_int(p.agent.spread_ms, 2560, "behind the end nothing is said any more");
+	pair_fini(&p);
+
+	pair_init(&p, NULL, NULL);
+	mux_send_spread(&p.server.m, 1280);
+	pair_login(&p);
+	pair_pump(&p);
+	is_int(p.agent.spread_ms, 1280, "before the login it waits");
+	pair_fini(&p);
+}
+
 /* A text of our own, from a plugin perhaps, must not make a frame that the peer refuses. */
 static void
 test_texts_are_tamed(void)
@@ -719,6 +748,7 @@ main(void)
 	test_refused_login();
 	test_late_verdict();
 	test_bind();
+	test_spread();
 	test_texts_are_tamed();
 	test_open();
 	test_open_fail();

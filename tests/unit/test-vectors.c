@@ -74,6 +74,7 @@ fixed_size(uint8_t type, const uint8_t *p, size_t n)
 {
 	struct msg_credit credit;
 	uint64_t v64;
+	uint32_t v32;
 
 	switch (type) {
 	case FRAME_OPEN_OK:
@@ -86,6 +87,8 @@ fixed_size(uint8_t type, const uint8_t *p, size_t n)
 	case FRAME_PING:
 	case FRAME_PONG:
 		return msg_u64_decode(p, n, &v64) == NULL;
+	case FRAME_SPREAD:
+		return msg_u32_decode(p, n, &v32) == NULL;
 	default:
 		return true;
 	}

@@ -159,6 +159,12 @@ sock_read(struct sock *s, void *p, size_t n)
 }
 
 ssize_t
+sock_look(struct sock *s, void *p, size_t n)
+{
+	return s->fd < 0 ? -EBADF : result(recv(s->fd, p, n, MSG_PEEK));
+}
+
+ssize_t
 sock_send(struct sock *s, const void *p, size_t n, bool more)
 {
 	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);

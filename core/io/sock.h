@@ -52,6 +52,8 @@ void sock_want_write(struct sock *s, bool on);
 
 /* Bytes read (>0), 0 at the peer's FIN, -EAGAIN, or another negative errno. */
 ssize_t sock_read(struct sock *s, void *p, size_t n);
+/* The same, but they stay there. Whoever looks and leaves them is woken again at once. */
+ssize_t sock_look(struct sock *s, void *p, size_t n);
 /* Bytes taken (may be fewer), -EAGAIN, or another negative errno. Never SIGPIPE. */
 ssize_t sock_write(struct sock *s, const void *p, size_t n);
 /* The same; more: bytes follow at once, so the kernel need not send these alone. */

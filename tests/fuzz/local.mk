@@ -37,6 +37,11 @@ fuzz_targets += %D%/fuzz-join-line
 %C%_fuzz_join_line_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 %C%_fuzz_join_line_LDADD = $(unit_libs)
 EXTRA_DIST += %D%/corpus/join-line
+fuzz_targets += %D%/fuzz-proxy
+%C%_fuzz_proxy_SOURCES = %D%/fuzz-proxy.c %D%/fuzz.h $(fuzz_main)
+%C%_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_proxy_LDADD = $(unit_libs)
+EXTRA_DIST += %D%/corpus/proxy
 
 check_PROGRAMS += $(fuzz_targets)
 if !ENABLE_FUZZING

@@ -43,6 +43,9 @@ io_tests = \
 	%D%/test-listen \
 	%D%/test-mbox \
 	%D%/test-offload \
+	%D%/test-proxy \
+	%D%/test-dialer \
+	%D%/test-proxy-talk \
 	%D%/test-resolve \
 	%D%/test-worker
 check_PROGRAMS += $(io_tests)
@@ -54,6 +57,9 @@ link_sources = %D%/linkend.c %D%/linkend.h %D%/layers.c %D%/layers.h
 %C%_test_listen_LDADD = $(unit_libs)
 %C%_test_mbox_LDADD = $(unit_libs)
 %C%_test_offload_LDADD = $(unit_libs)
+%C%_test_proxy_LDADD = $(unit_libs)
+%C%_test_dialer_LDADD = $(unit_libs)
+%C%_test_proxy_talk_LDADD = $(unit_libs)
 %C%_test_resolve_LDADD = $(unit_libs)
 %C%_test_worker_LDADD = $(unit_libs)
 

@@ -23,4 +23,5 @@ dist_decision_DATA = \
 	%D%/decisions/0007-two-ways-for-data.md \
 	%D%/decisions/0008-datagrams.md \
 	%D%/decisions/0009-members-of-an-agent.md \
-	%D%/decisions/0010-return-after-a-restart.md
+	%D%/decisions/0010-return-after-a-restart.md \
+	%D%/decisions/0011-proxies.md

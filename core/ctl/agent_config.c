@@ -13,6 +13,7 @@
 
 #include "ctl/config.h"
 #include "ctl/plugset.h"
+#include "ctl/proxy_config.h"
 #include "ctl/schema.h"
 #include "ctl/source.h"
 #include "ctl/tunnel_config.h"
@@ -23,6 +24,7 @@
 
 struct basics {
 	const char *server, *name, *plugin_dir, *token_file;
+	const char *proxy, *proxy_user, *proxy_password_file;
 	int log_level, log_format;
 	int64_t max_attempts, log_requests, sessions, workers;
 	bool reconnect, splice;
@@ -36,6 +38,9 @@ enum {
 	KEY_NAME,
 	KEY_PLUGIN_DIR,
 	KEY_TOKEN_FILE,
+	KEY_PROXY,
+	KEY_PROXY_USER,
+	KEY_PROXY_PASSWORD_FILE,
 	KEY_LOG_LEVEL,
 	KEY_LOG_FORMAT,
 	KEY_LOG_REQUESTS,
@@ -54,6 +59,10 @@ static const struct schema_key keys[N_KEYS + 1] = {
 	{"name", SCHEMA_STRING, offsetof(struct basics, name), 0, 0, NULL},
 	{"plugin_dir", SCHEMA_STRING, offsetof(struct basics, plugin_dir), 0, 0, NULL},
 	{"token_file", SCHEMA_STRING, offsetof(struct basics, token_file), 0, 0, NULL},
+	{"proxy", SCHEMA_STRING, offsetof(struct basics, proxy), 0, 0, NULL},
+	{"proxy_user", SCHEMA_STRING, offsetof(struct basics, proxy_user), 0, 0, NULL},
+	{"proxy_password_file", SCHEMA_STRING, offsetof(struct basics, proxy_password_file), 0, 0,
+		NULL},
 	{"log_level", SCHEMA_WORD, offsetof(struct basics, log_level), 0, 0, level_words},
 	{"log_format", SCHEMA_WORD, offsetof(struct basics, log_format), 0, 0, format_words},
 	{"log_requests", SCHEMA_INT, offsetof(struct basics, log_requests), 0, 1000000, NULL},
@@ -120,6 +129,7 @@ agent_config_free(struct agent_conf *conf)
 	free(conf->server);
 	free(conf->server_host);
 	free(conf->server_path);
+	proxy_config_free(conf->proxy);
 	free(conf);
 }
 
@@ -257,6 +267,29 @@ take_server(struct load *l)
 	l->conf->server_path = xstrdup("");
 	l->conf->server_port = port;
 	return 0;
+}
+
+static int
+take_proxy(struct load *l)
+{
+	const struct agent_request *req = l->req;
+	const struct proxy_said line = {
+		.url = req->proxy,
+		.user = req->proxy_user,
+		.password_file = req->proxy_password_file,
+	};
+	const struct proxy_said file = {
+		.url = l->basics.proxy,
+		.user = l->basics.proxy_user,
+		.password_file = l->basics.proxy_password_file,
+		.file = l->conf->file,
+		.url_place = l->place[KEY_PROXY],
+		.user_place = l->place[KEY_PROXY_USER],
+		.password_place = l->place[KEY_PROXY_PASSWORD_FILE],
+	};
+
+	return proxy_config(&line, &file, l->conf->server_host, l->conf->server_port,
+		&l->conf->proxy, l->e);
 }
 
 /* --- names and tunnels --- */
@@ -480,6 +513,8 @@ agent_config_load(const struct agent_request *req, struct agent_conf **conf_r,
 	rc = read_file(&l);
 	if (rc == 0)
 		rc = take_server(&l);
+	if (rc == 0)
+		rc = take_proxy(&l);
 	if (rc == 0)
 		rc = take_tunnels(&l);
 	if (rc == 0)

@@ -18,6 +18,7 @@
 #include "ctl/plugset.h"
 #include "ctl/protect.h"
 #include "io/listen.h"
+#include "io/proxy.h"
 #include "io/signals.h"
 #include "tunnel/agent.h"
 #include "wire/code.h"
@@ -159,8 +160,10 @@ check(const struct agent_options *o)
 
 	if (agent_config_load(&o->request, &conf, NULL, &e) < 0)
 		return complain(&e, EX_CONFIG);
-	printf("configuration is good: agent %s, server %s, %zu %s, plugins %s\n", conf->name,
-		conf->server, conf->n_tunnels, conf->n_tunnels == 1 ? "tunnel" : "tunnels",
+	printf("configuration is good: agent %s, server %s%s%s, %zu %s, plugins %s\n", conf->name,
+		conf->server, conf->proxy != NULL ? " through the proxy at " : "",
+		conf->proxy != NULL ? conf->proxy->name : "", conf->n_tunnels,
+		conf->n_tunnels == 1 ? "tunnel" : "tunnels",
 		modules_names(&conf->modules, names, sizeof(names)));
 	agent_config_free(conf);
 	return EXIT_GOOD;

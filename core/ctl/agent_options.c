@@ -40,6 +40,12 @@ const char agent_options_help[] =
 	"  -c, --config FILE       default ~/.config/adit/adit.conf, then\n"
 	"                          " ADIT_SYSCONFDIR "/adit/adit.conf\n"
 	"      --agent NAME        this agent's name; default the host's\n"
+	"      --proxy URL         go through a proxy, http://HOST:PORT or socks5://HOST:PORT;\n"
+	"                          none: through none; default env: what HTTPS_PROXY, ALL_PROXY\n"
+	"                          and NO_PROXY say\n"
+	"      --proxy-user NAME   the user to log in to it\n"
+	"      --proxy-password-file FILE\n"
+	"                          the file with the password\n"
 	"      --check             check the configuration and stop\n"
 	"      --no-reconnect      stop when the link is lost\n"
 	"      --max-attempts N    give up after N failed attempts in a row; 0 is never\n"
@@ -66,6 +72,9 @@ enum {
 	OPT_SESSIONS,
 	OPT_ALLOW_PLAIN,
 	OPT_PLUGIN_DIR,
+	OPT_PROXY,
+	OPT_PROXY_USER,
+	OPT_PROXY_PASSWORD_FILE,
 	OPT_LOG_LEVEL,
 	OPT_LOG_FORMAT,
 	OPT_LOG_REQUESTS,
@@ -88,6 +97,9 @@ static const struct option long_options[] = {
 	{"sessions", required_argument, NULL, OPT_SESSIONS},
 	{"allow-plain", no_argument, NULL, OPT_ALLOW_PLAIN},
 	{"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR},
+	{"proxy", required_argument, NULL, OPT_PROXY},
+	{"proxy-user", required_argument, NULL, OPT_PROXY_USER},
+	{"proxy-password-file", required_argument, NULL, OPT_PROXY_PASSWORD_FILE},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
 	{"log-requests", required_argument, NULL, OPT_LOG_REQUESTS},
@@ -142,6 +154,12 @@ text_of(int opt, struct agent_request *r)
 		return &r->agent;
 	case OPT_PLUGIN_DIR:
 		return &r->plugin_dir;
+	case OPT_PROXY:
+		return &r->proxy;
+	case OPT_PROXY_USER:
+		return &r->proxy_user;
+	case OPT_PROXY_PASSWORD_FILE:
+		return &r->proxy_password_file;
 	default:
 		return NULL;
 	}

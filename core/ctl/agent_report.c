@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ctl/agent_report.h"
+#include "io/proxy.h"
 #include "util/compiler.h"
 #include "util/log.h"
 #include "util/units.h"
@@ -159,6 +160,18 @@ on_answer(struct report *r, const struct agent_event *ev, enum answer answer)
 }
 
 static void
+on_connecting(struct report *r, const struct agent_event *ev)
+{
+	const struct proxy *p = r->conf->proxy;
+	char attempt[32] = "";
+
+	if (ev->attempt > 1)
+		snprintf(attempt, sizeof(attempt), " (attempt %u)", ev->attempt);
+	say(r, "connecting to %s%s%s%s", r->conf->server,
+		p != NULL ? " through the proxy at " : "", p != NULL ? p->name : "", attempt);
+}
+
+static void
 on_connected(struct report *r, const char *account)
 {
 	r->connected = true;
@@ -225,10 +238,7 @@ report_event(struct report *r, const struct agent_event *ev)
 	log_safe(text, sizeof(text), ev->text, strlen(ev->text));
 	switch (ev->kind) {
 	case AGENT_CONNECTING:
-		if (ev->attempt > 1)
-			say(r, "connecting to %s (attempt %u)", r->conf->server, ev->attempt);
-		else
-			say(r, "connecting to %s", r->conf->server);
+		on_connecting(r, ev);
 		break;
 	case AGENT_CONNECTED:
 		on_connected(r, ev->text);

@@ -13,6 +13,7 @@ core_sources += \
 	%D%/main.h \
 	%D%/plugset.c %D%/plugset.h \
 	%D%/protect.c %D%/protect.h \
+	%D%/proxy_config.c %D%/proxy_config.h \
 	%D%/schema.c %D%/schema.h \
 	%D%/server_config.c \
 	%D%/server_init.c %D%/server_init.h \

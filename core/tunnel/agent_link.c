@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* A link of the agent: resolve, connect, hand over to a session. One attempt each time that the
- * main thread asks for one; what became of it is reported there. Runs on the link's worker. */
+/* A link of the agent: resolve, connect, perhaps through a proxy, hand over to a session. One
+ * attempt each time that the main thread asks for one; what became of it is reported there. Runs on
+ * the link's worker. */
 
 #include <config.h>
 
@@ -24,7 +25,6 @@ lost(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms,
 	struct agent_event ev = {.kind = AGENT_LOST, .session = l->member, .code = code,
 		.retry_ms = retry_ms};
 
-	timer_stop(&l->timer);
 	l->state = LINK_IDLE;
 	snprintf(ev.text, sizeof(ev.text), "%s", text);
 	agent_say(l->aw->a, &ev, loss);
@@ -46,27 +46,43 @@ static void try_next(struct agent_link *l);
 static void
 connected(struct agent_link *l)
 {
-	timer_stop(&l->timer);
 	l->state = LINK_UP;
-	l->session = agent_session_open(l, sock_release(&l->dial));
+	l->session = agent_session_open(l, dialer_release(&l->dial));
 }
 
+/* Of the addresses the last one's reason is told. */
 static void
-on_connected(struct sock *s, int err)
+note_failure(struct agent_link *l, int err, uint16_t code, const char *text)
 {
-	struct agent_link *l = container_of(s, struct agent_link, dial);
+	const struct agent_conf *conf = l->aw->conf;
+
+	l->last_code = text != NULL ? code : code_of_dial(-err);
+	if (text != NULL)
+		snprintf(l->last_text, sizeof(l->last_text), "%s", text);
+	else
+		snprintf(l->last_text, sizeof(l->last_text), "cannot connect to %s%s: %s",
+			conf->proxy != NULL ? "the proxy at " : "",
+			conf->proxy != NULL ? conf->proxy->name : conf->server, strerror(-err));
+}
+
+/* A proxy's no is one for all its addresses. */
+static void
+on_dialled(struct dialer *d, int err, uint16_t code, const char *text)
+{
+	struct agent_link *l = container_of(d, struct agent_link, dial);
 
 	if (err == 0) {
 		connected(l);
-		return;
+	} else if (text != NULL && err == -ECONNREFUSED) {
+		lost(l, code, text, 0, NULL);
+	} else {
+		note_failure(l, err, code, text);
+		try_next(l);
 	}
-	l->last_err = -err;
-	sock_close(s);
-	try_next(l);
 }
 
-static const struct sock_ops dial_ops = {
-	.connected = on_connected,
+static const struct dialer_ops dialer_ops = {
+	.done = on_dialled,
 	.what = "connecting to the server",
 };
 
@@ -77,12 +93,16 @@ top(const struct agent_conf *conf)
 	return conf->stack[conf->n_stack - 1];
 }
 
+/* a is the server's address, or the proxy's, behind which the server may be anywhere: only one that
+ * stands on this machine, as "ssh -D" does, can bring us back to it. */
 static bool
 may_travel_plain(const struct agent_link *l, const struct addr *a)
 {
 	const struct agent_conf *conf = l->aw->conf;
 
-	return agent_conf_encrypted(conf) || top(conf)->allow_plain || addr_is_loopback(a);
+	return agent_conf_encrypted(conf) || top(conf)->allow_plain ||
+		(addr_is_loopback(a) &&
+			(conf->proxy == NULL || proxy_host_is_local(conf->server_host)));
 }
 
 /* No code: our own configuration forbids it, so another attempt would not help. */
@@ -90,19 +110,32 @@ static void
 refuse_plain(struct agent_link *l, const struct addr *a)
 {
 	const char *transport = top(l->aw->conf)->plugin->name;
-	char text[256], where[ADDR_TEXT_MAX];
+	char text[320], where[ADDR_TEXT_MAX];
 
+	if (l->aw->conf->proxy != NULL && addr_is_loopback(a))
+		snprintf(where, sizeof(where), "%.60s", l->aw->conf->server_host);
+	else
+		addr_host_text(a, where, sizeof(where));
 	snprintf(text, sizeof(text),
 		"%s does not encrypt, and %s is not this machine; if the network between is yours, "
 		"give --allow-plain or write %s = { allow_plain = true; }",
-		transport, addr_host_text(a, where, sizeof(where)), transport);
+		transport, where, transport);
 	lost(l, CODE_NONE, text, 0, NULL);
+}
+
+static int
+dial(struct agent_link *l, const struct addr *a)
+{
+	const struct agent_conf *conf = l->aw->conf;
+	const struct dialer_through through = {conf->proxy, conf->server_host, conf->server_port,
+		conf->limits.handshake_timeout};
+
+	return dialer_start(&l->dial, a, CONNECT_MS, &through);
 }
 
 static void
 try_next(struct agent_link *l)
 {
-	char text[256];
 	const struct addr *a;
 	int rc;
 
@@ -112,29 +145,28 @@ try_next(struct agent_link *l)
 			refuse_plain(l, a);
 			return;
 		}
-		rc = sock_connect(&l->dial, a);
+		rc = dial(l, a);
 		if (rc == 0) {
 			l->state = LINK_CONNECTING;
-			timer_start(&l->timer, CONNECT_MS);
 			return;
 		}
-		l->last_err = -rc;
+		note_failure(l, rc, CODE_NONE, NULL);
 	}
-	timer_stop(&l->timer);
-	snprintf(text, sizeof(text), "cannot connect to %s: %s", l->aw->conf->server,
-		strerror(l->last_err));
-	lost(l, code_of_dial(l->last_err), text, 0, NULL);
+	lost(l, l->last_code, l->last_text, 0, NULL);
 }
 
 static void
 on_resolved(void *owner, const struct addr *a, int n, int err)
 {
 	struct agent_link *l = owner;
+	const struct agent_conf *conf = l->aw->conf;
 	char text[320];
 
 	l->resolve = NULL;
 	if (n == 0) {
-		snprintf(text, sizeof(text), "cannot resolve %s: %s", l->aw->conf->server_host,
+		snprintf(text, sizeof(text), "cannot resolve %s%s: %s",
+			conf->proxy != NULL ? "the proxy " : "",
+			conf->proxy != NULL ? conf->proxy->host : conf->server_host,
 			gai_strerror(err));
 		lost(l, CODE_NO_SUCH_HOST, text, 0, NULL);
 		return;
@@ -149,23 +181,15 @@ void
 agent_link_go(struct agent_link *l)
 {
 	const struct agent_conf *conf = l->aw->conf;
+	const struct proxy *p = conf->proxy; /* it resolves the server's name */
 
 	if (l->state != LINK_IDLE)
 		return;
 	l->state = LINK_RESOLVING;
-	l->resolve = resolve_start(l->aw->w, conf->server_host, conf->server_port, on_resolved, l);
+	l->resolve = resolve_start(l->aw->w, p != NULL ? p->host : conf->server_host,
+		p != NULL ? p->port : conf->server_port, on_resolved, l);
 	if (l->resolve == NULL)
 		lost(l, CODE_OVERLOAD, "too many names are being resolved", 0, NULL);
-}
-
-static void
-on_timer(struct timer *t)
-{
-	struct agent_link *l = container_of(t, struct agent_link, timer);
-
-	l->last_err = ETIMEDOUT;
-	sock_close(&l->dial);
-	try_next(l);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -179,8 +203,7 @@ agent_link_new(struct agent_worker *aw, uint8_t member)
 	l->member = member;
 	list_init(&l->node);
 	list_push(&aw->links, &l->node);
-	sock_init_closed(&l->dial, aw->w, &dial_ops);
-	timer_init(&l->timer, aw->w, "connecting to the server", on_timer);
+	dialer_init(&l->dial, aw->w, &dialer_ops);
 	return l;
 }
 
@@ -189,8 +212,7 @@ give_up_dial(struct agent_link *l)
 {
 	resolve_cancel(l->resolve);
 	l->resolve = NULL;
-	sock_close(&l->dial);
-	timer_stop(&l->timer);
+	dialer_close(&l->dial);
 	l->state = LINK_IDLE;
 }
 

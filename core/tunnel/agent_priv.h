@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "io/dialer.h"
 #include "io/resolve.h"
 #include "tunnel/agent.h"
 #include "tunnel/auth.h"
@@ -77,9 +78,9 @@ struct agent_link {
 	struct resolve *resolve;
 	struct addr addr[RESOLVE_MAX];
 	int n_addr, next_addr;
-	int last_err; /* of the address tried last */
-	struct sock dial;
-	struct timer timer; /* for one address */
+	uint16_t last_code; /* why the address tried last was of no use */
+	char last_text[320];
+	struct dialer dial;
 	struct agent_session *session;
 };
 

@@ -18,6 +18,7 @@
 #include "util/addr.h"
 
 struct offload; /* io/offload.h: helper threads */
+struct proxy;   /* io/proxy.h */
 
 #define WORKERS_MAX 256 /* of a program; their indices are below it */
 #define SESSIONS_MAX 16 /* of an agent, at once: MSG_MEMBERS_MAX */
@@ -80,6 +81,7 @@ struct agent_conf {
 	char *server;           /* as written: "tcp://host:9000" or "host:9000" */
 	char *server_host, *server_path; /* path: with its "/", or "" */
 	uint16_t server_port;
+	struct proxy *proxy; /* NULL: links go there directly */
 	/* What a link is made of, from the bottom: of modules. */
 	const struct module *stack[STACK_MAX];
 	size_t n_stack;

@@ -407,7 +407,8 @@ class Site:
         os.chmod(self.folder, 0o700)
         self.programs, self.owned = [], []
         self.ports_before = len(_port_locks)
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        self.env = {k: v for k, v in os.environ.items()
+                    if not k.startswith("XDG_") and not k.lower().endswith("_proxy")}
         self.env.update(HOME=self.folder, LC_ALL="C.UTF-8")
         self.env.setdefault("MALLOC_PERTURB_", "165")
 

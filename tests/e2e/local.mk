@@ -31,3 +31,5 @@ TESTS += %D%/test_udp.py %D%/test_peer_udp.py
 EXTRA_DIST += %D%/test_udp.py %D%/test_peer_udp.py
 TESTS += %D%/test_return.py
 EXTRA_DIST += %D%/test_return.py
+TESTS += %D%/test_proxy.py
+EXTRA_DIST += %D%/proxies.py %D%/test_proxy.py

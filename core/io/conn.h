@@ -177,7 +177,7 @@ void conn_move(struct conn *c, struct worker *to, struct conn_move *m);
 int conn_layer_up(struct adit_layer *l, const void *data, size_t n);
 int conn_layer_down(struct adit_layer *l, const void *data, size_t n);
 void conn_layer_ready(struct adit_layer *l);
-int conn_layer_error(struct adit_layer *l, const char *fmt, va_list ap);
+int conn_layer_error(struct adit_layer *l, const char *fmt, va_list ap) ATTR_PRINTF(2, 0);
 const char *conn_layer_upper(const struct adit_layer *l);
 
 /* When the worker ends: what nobody owns any more. */

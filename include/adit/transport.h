@@ -88,8 +88,8 @@ ADIT_EXPORT int adit_layer_down(struct adit_layer *layer, const void *data, size
 /* The handshake is done, bytes may flow. Once. */
 ADIT_EXPORT void adit_layer_ready(struct adit_layer *layer);
 /* Why the link cannot go on, for the log and, at the agent, its user; the first one counts. What
- * was sent down before (an alert, an HTTP answer) is still written, then the link ends. Always returns
- * -1, which the layer's function is to return. */
+ * was sent down before (an alert, an HTTP answer) is still written, then the link ends. Always
+ * returns -1, which the layer's function is to return. */
 ADIT_EXPORT int adit_layer_error(struct adit_layer *layer, const char *fmt, ...) ADIT_PRINTF(2, 3);
 
 /* The server's address as the agent was given it: host name or numeric address, port, and path with

@@ -6,4 +6,5 @@ dist_confsample_DATA = \
 	%D%/auth-token.conf \
 	%D%/route-port.conf \
 	%D%/route-udp.conf \
-	%D%/transport-tcp.conf
+	%D%/transport-tcp.conf \
+	%D%/transport-tls.conf

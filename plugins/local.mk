@@ -15,6 +15,7 @@ include %D%/auth-token/local.mk
 include %D%/route-port/local.mk
 include %D%/route-udp/local.mk
 include %D%/transport-tcp/local.mk
+include %D%/transport-tls/local.mk
 
 # Plugins are linked again when they are installed, against the installed libadit.
 install_plugins = install-pluginexecLTLIBRARIES

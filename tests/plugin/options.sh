@@ -19,9 +19,12 @@ check_option() {
 	check "$name: the manual page has $option" \
 		"$(grep -q "^\\.It Cm $option\$" "$page" || echo "no .It Cm $option in $page")"
 	[ "$(info "option.$option.sides")" != agent ] || return
-	line=$(grep "^	$option = " "$sample")
-	check "$name: the sample has $option" "$([ -n "$line" ] || echo "not in $sample")"
 	default=$(info "option.$option.default")
+	# What has no default and need not be given may stand behind a #.
+	comment=
+	[ -n "$default" ] || [ "$(info "option.$option.required")" = yes ] || comment='\(# \)\{0,1\}'
+	line=$(grep "^	$comment$option = " "$sample")
+	check "$name: the sample has $option" "$([ -n "$line" ] || echo "not in $sample")"
 	[ -n "$default" ] || return
 	check "$name: the sample's $option is its default, $default" \
 		"$(case $line in
@@ -61,6 +64,8 @@ check "there are plugins" "$([ $count -ge 3 ] || echo "$count in $plugin_dir")"
 
 : >"$tmp/conf.d/tokens"
 chmod 600 "$tmp/conf.d/tokens"
+(umask 077 && "$top_builddir/plugins/transport-tls/adit-mint" "$tmp/conf.d/server" x localhost -1 1 \
+	any >/dev/null) || exit 99
 : >"$tmp/aditd.conf"
 check "the samples are a configuration" \
 	"$("$top_builddir/run" aditd --check -c "$tmp/aditd.conf" >"$tmp/out" 2>&1 || cat "$tmp/out")"

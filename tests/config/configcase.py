@@ -6,7 +6,7 @@ The first line of a wrong one says `# expect: [FILE:]LINE: TEXT`: the place of t
 has none) and what its message contains. What follows is the main file, so that its line numbers are
 those of the case. `#### NAME [MODE]` begins another file (or, with a slash at its end, a folder), or
 changes the main file's mode. `# alone` leaves out the plugins that otherwise stand in conf.d;
-`# no --plugin-dir` leaves out that option.
+`# no --plugin-dir` leaves out that option. Where transport-tls is, there are server.pem and other.pem with their keys.
 """
 
 import hashlib
@@ -38,6 +38,13 @@ def write(path, text, mode=0o600):
     os.chmod(path, mode)
 
 
+def mint(path, *words):
+    """A certificate, PATH.pem, and its key, PATH.key, for a month; words as of adit-mint."""
+    words = words or ("x", "localhost", "-1", "30", "any")
+    subprocess.run([os.path.join(BUILD, "plugins/transport-tls/adit-mint"), path, *words], check=True,
+                   stdout=subprocess.DEVNULL, timeout=60)
+
+
 def cases(folder):
     where = os.path.join(HERE, folder)
     return sorted(name[:-5] for name in os.listdir(where) if name.endswith(".conf"))
@@ -57,6 +64,9 @@ class Case:
             write(os.path.join(self.root, "token"), token().encode() + b"\n")
         else:
             self.lay_surroundings()
+        if b"transport-tls" in self.text:
+            mint(os.path.join(self.root, "server"))
+            mint(os.path.join(self.root, "other"))
         self.lay()
 
     def lay_surroundings(self):

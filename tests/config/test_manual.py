@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from configcase import BUILD, PLUGINS, token, write
+from configcase import BUILD, PLUGINS, mint, token, write
 
 TOP = os.environ["top_srcdir"]
 
@@ -43,6 +43,7 @@ def test_server_samples(tmp_path):
     for name in names:
         write(str(tmp_path / "conf.d" / (name + ".conf")), sample(name + ".conf"))
     os.chmod(tmp_path / "conf.d", 0o700)
+    mint(str(tmp_path / "conf.d" / "server"))
     got = run("aditd", "--check", "-c", str(tmp_path / "aditd.conf"))
     assert got.returncode == 0, got.stderr
     for name in names:

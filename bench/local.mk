@@ -8,7 +8,7 @@ EXTRA_DIST += %D%/run %D%/agents.py %D%/cases.py %D%/goals.py %D%/machine.py %D%
 
 # Fixed work for core/wire, whose instructions bench/run --callgrind counts.
 check_PROGRAMS += %D%/adit-frames
-%C%_adit_frames_SOURCES = %D%/adit-frames.c tests/unit/pair.c tests/unit/pair.h
+%C%_adit_frames_SOURCES = %D%/adit-frames.c $(pair_sources)
 %C%_adit_frames_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 %C%_adit_frames_LDADD = $(unit_libs)
 

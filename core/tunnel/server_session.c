@@ -105,7 +105,8 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	ok.session = ss->reg_id;
 	ok.account = text_of(ss->id.account);
 	ok.agent = text_of(ss->id.agent);
-	ok.resume = text_of(NULL);
+	ok.resume_ms = 0;
+	ok.secret = text_of(NULL);
 	ok.data = (struct text){(const char *)req->reply.p, req->reply.len};
 	mux_send_auth_ok(&ss->base.mux, &ok);
 	server_session_spread(ss);

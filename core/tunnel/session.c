@@ -227,7 +227,7 @@ on_link_closed(struct conn *c, int err, const char *text)
 		worker_reap(s->w, &s->reap);
 		return;
 	}
-	mux_detach(&s->mux);
+	mux_detach(&s->mux, s->w->now);
 	s->cut_by_peer = err == 0 || err == -ECONNRESET || err == -EPIPE;
 	if (s->left_code != CODE_NONE) {
 		end(s, s->left_code, s->left_text, false, s->left_retry_ms);

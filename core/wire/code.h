@@ -38,7 +38,8 @@
 	X(40, CLIENT_RESET, "client_reset", "the public connection was reset")                     \
 	X(41, TARGET_RESET, "target_reset", "the target's connection was reset")                   \
 	X(42, LINK_LOST, "link_lost", "the link broke")                                            \
-	X(43, EXPIRED, "expired", "nothing was sent for a while")
+	X(43, EXPIRED, "expired", "nothing was sent for a while")                                  \
+	X(44, NO_SESSION, "no_session", "no such session to resume")
 
 enum code {
 #define X(number, id, name, text) CODE_##id = number,

@@ -22,6 +22,7 @@ static const struct {
 	[FRAME_AUTH_FAIL] = {"AUTH_FAIL", FRAME_ON_SESSION},
 	[FRAME_RESUME] = {"RESUME", FRAME_ON_SESSION},
 	[FRAME_RESUME_OK] = {"RESUME_OK", FRAME_ON_SESSION},
+	[FRAME_RESUME_FAIL] = {"RESUME_FAIL", FRAME_ON_SESSION},
 	[FRAME_BIND] = {"BIND", FRAME_ON_SESSION},
 	[FRAME_BIND_OK] = {"BIND_OK", FRAME_ON_SESSION},
 	[FRAME_BIND_FAIL] = {"BIND_FAIL", FRAME_ON_SESSION},
@@ -70,6 +71,13 @@ const char *
 frame_name(uint8_t type)
 {
 	return type < N_TYPES ? types[type].name : NULL;
+}
+
+bool
+frame_numbered(uint8_t type)
+{
+	return type > FRAME_RESUME_FAIL && type != FRAME_DATAGRAM &&
+		(type < FRAME_ACK || type > FRAME_PONG);
 }
 
 const char *

@@ -25,8 +25,9 @@ enum frame_type {
 	FRAME_AUTH_ANSWER = 0x04,
 	FRAME_AUTH_OK = 0x05,
 	FRAME_AUTH_FAIL = 0x06,
-	FRAME_RESUME = 0x07,    /* reserved */
-	FRAME_RESUME_OK = 0x08, /* reserved */
+	FRAME_RESUME = 0x07,
+	FRAME_RESUME_OK = 0x08,
+	FRAME_RESUME_FAIL = 0x09,
 	FRAME_BIND = 0x10,
 	FRAME_BIND_OK = 0x11,
 	FRAME_BIND_FAIL = 0x12,
@@ -67,6 +68,10 @@ frame_known(uint8_t type)
 {
 	return frame_name(type) != NULL;
 }
+
+/* Whether its bytes count in the numbered sequence of the session (protocol.md section 7). All do
+ * but those that concern a link only, and datagrams. */
+bool frame_numbered(uint8_t type);
 
 /* Length and stream id against the type's own rules; data_max is what we announced for DATA.
  * Returns NULL, or what is wrong with it. */

@@ -6,6 +6,7 @@ core_sources += \
 	%D%/mux_credit.c \
 	%D%/mux_datagram.c \
 	%D%/mux_recv.c \
+	%D%/mux_resume.c \
 	%D%/mux_send.c \
 	%D%/mux_stream.c \
 	%D%/rate.c %D%/rate.h \

@@ -253,20 +253,40 @@ msg_data_decode(const uint8_t *p, size_t n, struct text *data_r)
 	return bad;
 }
 
+/* The field `resume` of AUTH_OK: nothing, or how long and with what. */
+static const char *
+rd_grant(struct text bytes, struct msg_auth_ok *m)
+{
+	struct rd r = rd_init((const uint8_t *)bytes.p, bytes.n);
+
+	m->resume_ms = 0;
+	m->secret = (struct text){"", 0};
+	if (bytes.n == 0)
+		return NULL;
+	m->resume_ms = rd_u32(&r);
+	m->secret = (struct text){(const char *)rd_bytes(&r, MSG_SECRET), MSG_SECRET};
+	if (r.bad || r.p != r.end || m->resume_ms == 0)
+		return "AUTH_OK: resume is not a time and a secret";
+	return NULL;
+}
+
 const char *
 msg_auth_ok_decode(const uint8_t *p, size_t n, struct msg_auth_ok *m_r)
 {
 	struct rd r = rd_init(p, n);
 	struct msg_auth_ok m;
+	struct text resume;
 	const char *bad;
 
 	m.session = rd_u64(&r);
 	m.account = rd_text(&r, 1);
 	m.agent = rd_text(&r, 1);
-	m.resume = rd_blob(&r, 2);
+	resume = rd_blob(&r, 2);
 	m.data = rd_blob(&r, 2);
 	rd_tail(&r);
 	bad = rd_done(&r);
+	if (bad == NULL)
+		bad = rd_grant(resume, &m);
 	if (bad == NULL && (!is_name(m.account) || !is_name(m.agent)))
 		bad = "AUTH_OK: account or agent is not a name";
 	if (bad == NULL)
@@ -288,6 +308,30 @@ msg_auth_fail_decode(const uint8_t *p, size_t n, struct msg_auth_fail *m_r)
 	if (bad == NULL)
 		*m_r = m;
 	return bad;
+}
+
+const char *
+msg_resume_decode(const uint8_t *p, size_t n, struct msg_resume *m_r)
+{
+	struct rd r = rd_init(p, n);
+	struct msg_resume m;
+	const char *bad;
+
+	m.session = rd_u64(&r);
+	m.secret = rd_blob(&r, 2);
+	m.received = rd_u64(&r);
+	bad = rd_done(&r);
+	if (bad == NULL && m.secret.n != MSG_SECRET)
+		bad = "RESUME: a secret has 32 bytes";
+	if (bad == NULL)
+		*m_r = m;
+	return bad;
+}
+
+const char *
+msg_resume_ok_decode(const uint8_t *p, size_t n, struct msg_resume_ok *m_r)
+{
+	return msg_u64_decode(p, n, &m_r->received);
 }
 
 const char *
@@ -564,7 +608,11 @@ msg_auth_ok_encode(uint8_t *p, size_t cap, const struct msg_auth_ok *m)
 	wr_u64(&w, m->session);
 	wr_blob(&w, m->account, 1);
 	wr_blob(&w, m->agent, 1);
-	wr_blob(&w, m->resume, 2);
+	must(m->secret.n == (m->resume_ms > 0 ? MSG_SECRET : 0));
+	wr_u16(&w, (uint16_t)(m->resume_ms > 0 ? 4 + MSG_SECRET : 0));
+	if (m->resume_ms > 0)
+		wr_u32(&w, m->resume_ms);
+	wr_bytes(&w, m->secret.p, m->secret.n);
 	wr_blob(&w, m->data, 2);
 	return wr_done(&w);
 }
@@ -577,6 +625,27 @@ msg_auth_fail_encode(uint8_t *p, size_t cap, const struct msg_auth_fail *m)
 	wr_u16(&w, m->code);
 	wr_u32(&w, m->retry_after_ms);
 	wr_text(&w, m->text, 1);
+	return wr_done(&w);
+}
+
+size_t
+msg_resume_encode(uint8_t *p, size_t cap, const struct msg_resume *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	must(m->secret.n == MSG_SECRET);
+	wr_u64(&w, m->session);
+	wr_blob(&w, m->secret, 2);
+	wr_u64(&w, m->received);
+	return wr_done(&w);
+}
+
+size_t
+msg_resume_ok_encode(uint8_t *p, size_t cap, const struct msg_resume_ok *m)
+{
+	struct wr w = wr_init(p, cap);
+
+	wr_u64(&w, m->received);
 	return wr_done(&w);
 }
 

@@ -22,6 +22,7 @@
 #define MSG_NAME_MAX 64u
 #define MSG_TEXT_MAX 255u
 #define MSG_MEMBERS_MAX 16u
+#define MSG_SECRET 32u
 
 #define MSG_EXT_STREAMS 1u /* of the agent's HELLO: so many it takes; u32 */
 #define MSG_EXT_DATAGRAM 2u /* of BIND and OPEN: datagrams instead of bytes; empty */
@@ -57,9 +58,23 @@ struct msg_auth {
 	struct text method, agent, data;
 };
 
+/* secret: MSG_SECRET bytes with which the session can be resumed, for as long as resume_ms says;
+ * empty, and 0: it cannot. */
 struct msg_auth_ok {
 	uint64_t session;
-	struct text account, agent, resume, data;
+	struct text account, agent;
+	uint32_t resume_ms;
+	struct text secret, data;
+};
+
+struct msg_resume {
+	uint64_t session;
+	struct text secret; /* MSG_SECRET bytes */
+	uint64_t received;
+};
+
+struct msg_resume_ok {
+	uint64_t received;
 };
 
 struct msg_auth_fail {
@@ -97,7 +112,7 @@ struct msg_open {
 	bool datagram; /* by the extension of this name */
 };
 
-struct msg_end { /* OPEN_FAIL, RESET */
+struct msg_end { /* OPEN_FAIL, RESET, RESUME_FAIL */
 	uint16_t code;
 	struct text text;
 };
@@ -119,6 +134,8 @@ const char *msg_auth_decode(const uint8_t *p, size_t n, struct msg_auth *m_r);
 const char *msg_data_decode(const uint8_t *p, size_t n, struct text *data_r);
 const char *msg_auth_ok_decode(const uint8_t *p, size_t n, struct msg_auth_ok *m_r);
 const char *msg_auth_fail_decode(const uint8_t *p, size_t n, struct msg_auth_fail *m_r);
+const char *msg_resume_decode(const uint8_t *p, size_t n, struct msg_resume *m_r);
+const char *msg_resume_ok_decode(const uint8_t *p, size_t n, struct msg_resume_ok *m_r);
 const char *msg_bind_decode(const uint8_t *p, size_t n, struct msg_bind *m_r);
 const char *msg_bind_ok_decode(const uint8_t *p, size_t n, struct msg_bind_ok *m_r);
 const char *msg_bind_fail_decode(const uint8_t *p, size_t n, struct msg_bind_fail *m_r);
@@ -126,15 +143,18 @@ const char *msg_open_decode(const uint8_t *p, size_t n, struct msg_open *m_r);
 const char *msg_end_decode(const uint8_t *p, size_t n, struct msg_end *m_r);
 const char *msg_goaway_decode(const uint8_t *p, size_t n, struct msg_goaway *m_r);
 const char *msg_credit_decode(const uint8_t *p, size_t n, struct msg_credit *m_r);
-const char *msg_u64_decode(const uint8_t *p, size_t n, uint64_t *v_r); /* BLOCKED ACK PING PONG */
+/* BLOCKED, ACK, PING, PONG */
+const char *msg_u64_decode(const uint8_t *p, size_t n, uint64_t *v_r);
 const char *msg_u32_decode(const uint8_t *p, size_t n, uint32_t *v_r); /* SPREAD */
-const char *msg_empty_decode(size_t n);                                /* OPEN_OK, FIN */
+const char *msg_empty_decode(size_t n); /* OPEN_OK, FIN */
 
 size_t msg_hello_encode(uint8_t *p, size_t cap, const struct msg_hello *m);
 size_t msg_auth_encode(uint8_t *p, size_t cap, const struct msg_auth *m);
 size_t msg_data_encode(uint8_t *p, size_t cap, struct text data);
 size_t msg_auth_ok_encode(uint8_t *p, size_t cap, const struct msg_auth_ok *m);
 size_t msg_auth_fail_encode(uint8_t *p, size_t cap, const struct msg_auth_fail *m);
+size_t msg_resume_encode(uint8_t *p, size_t cap, const struct msg_resume *m);
+size_t msg_resume_ok_encode(uint8_t *p, size_t cap, const struct msg_resume_ok *m);
 size_t msg_bind_encode(uint8_t *p, size_t cap, const struct msg_bind *m);
 size_t msg_bind_ok_encode(uint8_t *p, size_t cap, const struct msg_bind_ok *m);
 size_t msg_bind_fail_encode(uint8_t *p, size_t cap, const struct msg_bind_fail *m);

@@ -19,29 +19,45 @@
 void
 mux_move(struct mux *m, enum session_state to)
 {
-	if (m->state == to)
+	enum session_state *at = &m->state;
+
+	if (m->state == SESSION_DETACHED && to < SESSION_DETACHED)
+		at = &m->before;
+	if (*at == to)
 		return;
-	must(session_may_move(m->state, to));
-	m->state = to;
+	must(session_may_move(*at, to));
+	*at = to;
+}
+
+enum session_state
+mux_stage(const struct mux *m)
+{
+	return m->state == SESSION_DETACHED && m->can_resume ? m->before : m->state;
 }
 
 bool
 mux_alive(const struct mux *m)
 {
-	return m->state >= SESSION_AUTHENTICATED && m->state <= SESSION_DRAINING;
+	return mux_stage(m) >= SESSION_AUTHENTICATED && mux_stage(m) <= SESSION_DRAINING;
 }
 
 bool
 mux_over(const struct mux *m)
 {
-	return m->state >= SESSION_DETACHED;
+	return mux_stage(m) >= SESSION_DETACHED;
 }
 
 void
 mux_wake(struct mux *m)
 {
-	if (!mux_over(m)) /* nothing comes after closed() */
+	if (m->linked && !mux_over(m)) /* nothing comes after closed() */
 		m->ops->wake(m);
+}
+
+uint64_t
+mux_features(const struct mux *m)
+{
+	return m->conf.resume_ms > 0 ? FEATURE_RESUME : 0;
 }
 
 static void
@@ -77,7 +93,10 @@ mux_init(struct mux *m, const struct mux_conf *conf, const struct mux_ops *ops, 
 	memcpy(m->nonce, nonce, MSG_NONCE);
 	m->now = m->began = m->heard = m->pings_at = now;
 	m->pings = PING_BURST;
+	m->linked = true;
+	bufq_init(&m->hand);
 	bufq_init(&m->ctl);
+	list_init(&m->retained);
 	rate_init(&m->rate);
 	list_init(&m->due);
 	list_init(&m->ready);
@@ -86,7 +105,7 @@ mux_init(struct mux *m, const struct mux_conf *conf, const struct mux_ops *ops, 
 	list_init(&m->zombies);
 	mux_datagrams_init(m);
 	if (conf->role == ROLE_AGENT)
-		send_hello(m, MSG_VERSION, 0);
+		send_hello(m, MSG_VERSION, mux_features(m));
 }
 
 static void
@@ -105,14 +124,16 @@ mux_fini(struct mux *m)
 	drop_streams(m);
 	mux_datagrams_fini(m);
 	idmap_fini(&m->streams);
+	mux_retained_free(m);
+	bufq_fini(&m->hand);
 	bufq_fini(&m->ctl);
 	free(m->ctl_in);
 	m->ctl_in = NULL;
 }
 
 /* Streams learn that they are over. They stay until mux_fini(), for their owners' sake. */
-static void
-abort_streams(struct mux *m, uint16_t code, const char *text)
+void
+mux_abort_streams(struct mux *m, uint16_t code, const char *text)
 {
 	struct mux_stream *st;
 	size_t pos = 0;
@@ -125,11 +146,13 @@ abort_streams(struct mux *m, uint16_t code, const char *text)
 	}
 }
 
-static void
+void
 mux_end(struct mux *m, uint16_t code, const char *text, bool local, uint32_t retry_ms)
 {
 	mux_move(m, SESSION_CLOSED);
-	abort_streams(m, code, text);
+	if (m->again == NULL || !m->linked) /* else the peer can only read on where it was */
+		mux_retained_free(m);
+	mux_abort_streams(m, code, text);
 	m->ops->closed(m, code, text != NULL ? text : "", local, retry_ms);
 }
 
@@ -186,17 +209,20 @@ mux_send_spread(struct mux *m, uint32_t ms)
 	mux_wake(m);
 }
 
-void
-mux_detach(struct mux *m)
+mux_detach(struct mux *m, struct mono now)
 {
-	if (mux_over(m))
+	if (mux_over(m) || !m->linked)
 		return;
+	m->linked = false;
 	if (!mux_alive(m)) { /* nobody logged in: there is nothing to keep */
 		mux_move(m, SESSION_CLOSED);
 		return;
 	}
+	m->now = m->detached_at = now;
+	m->before = m->state;
 	mux_move(m, SESSION_DETACHED);
-	abort_streams(m, CODE_LINK_LOST, code_text(CODE_LINK_LOST));
+	if (!m->can_resume)
+		mux_abort_streams(m, CODE_LINK_LOST, code_text(CODE_LINK_LOST));
 }
 
 /* ---- Time ------------------------------------------------------------------------------------ */
@@ -218,15 +244,18 @@ mux_deadline(const struct mux *m)
 		return MONO_NEVER;
 	if (!mux_alive(m))
 		return mono_add_ms(m->began, m->conf.handshake_ms);
-	t = mono_add_ms(m->heard,
-		m->ping_waiting || m->ping_due ? m->conf.dead_ms : m->conf.ping_ms);
-	t = mono_min(t, list_deadline(&m->opening, m->conf.open_ms));
-	t = mono_min(t, mux_datagrams_deadline(m));
+	t = mono_min(list_deadline(&m->opening, m->conf.open_ms), mux_datagrams_deadline(m));
+	if (m->can_resume)
+		t = mono_min(t, mux_resume_deadline(m));
+	if (!m->linked)
+		return t;
+	t = mono_min(t, mono_add_ms(m->heard,
+		m->ping_waiting || m->ping_due ? m->conf.dead_ms : m->conf.ping_ms));
 	return mono_min(t, list_deadline(&m->zombies, MUX_ZOMBIE_MS));
 }
 
-static bool
-reached(struct mono now, struct mono at)
+bool
+mux_reached(struct mono now, struct mono at)
 {
 	return !mono_before(now, at);
 }
@@ -235,7 +264,7 @@ static void
 expire_opening(struct mux *m)
 {
 	while (!list_empty(&m->opening) &&
-		reached(m->now, list_deadline(&m->opening, m->conf.open_ms))) {
+		mux_reached(m->now, list_deadline(&m->opening, m->conf.open_ms))) {
 		struct mux_stream *st = list_entry(m->opening.next, struct mux_stream, wait);
 
 		mux_stream_tell(st, CODE_CONNECT_TIMEOUT, text_of(code_text(CODE_CONNECT_TIMEOUT)));
@@ -246,12 +275,12 @@ expire_opening(struct mux *m)
 static void
 tick_silence(struct mux *m)
 {
-	if (reached(m->now, mono_add_ms(m->heard, m->conf.dead_ms))) {
-		mux_fail(m, CODE_NOTHING_HEARD, code_text(CODE_NOTHING_HEARD));
+	if (mux_reached(m->now, mono_add_ms(m->heard, m->conf.dead_ms))) {
+		mux_lost(m, CODE_NOTHING_HEARD, code_text(CODE_NOTHING_HEARD));
 		return;
 	}
 	if (!m->ping_waiting && !m->ping_due &&
-		reached(m->now, mono_add_ms(m->heard, m->conf.ping_ms))) {
+		mux_reached(m->now, mono_add_ms(m->heard, m->conf.ping_ms))) {
 		m->ping_due = true;
 		mux_wake(m);
 	}
@@ -264,27 +293,25 @@ mux_tick(struct mux *m, struct mono now)
 	if (mux_over(m))
 		return;
 	if (!mux_alive(m)) {
-		if (reached(now, mux_deadline(m)))
+		if (mux_reached(now, mux_deadline(m)))
 			mux_fail(m, CODE_TIMEOUT, "login took too long");
 		return;
 	}
-	tick_silence(m); /* first: after a long sleep of this machine, silence is what is wrong */
+	if (m->linked) /* first: after a long sleep of this machine, silence is what is wrong */
+		tick_silence(m);
+	if (m->can_resume)
+		mux_resume_tick(m);
 	if (mux_over(m))
 		return;
 	expire_opening(m);
+	if (!m->linked)
+		mux_drop_unsent(m);
 	mux_datagrams_drop_late(m);
-	if (reached(now, list_deadline(&m->zombies, MUX_ZOMBIE_MS)))
+	if (m->linked && mux_reached(now, list_deadline(&m->zombies, MUX_ZOMBIE_MS)))
 		mux_fail(m, CODE_PROTOCOL, "a reset stream was never ended by the peer");
 }
 
 /* ---- Login and tunnels ------------------------------------------------------------------------*/
-
-/* The numbered sequence begins behind what is queued now (protocol.md section 7). */
-static void
-number_from_here(struct mux *m)
-{
-	m->tx_base = m->tx_total + m->ctl.len;
-}
 
 static bool
 logging_in(const struct mux *m, enum role role)
@@ -301,7 +328,6 @@ mux_send_auth(struct mux *m, const struct msg_auth *auth)
 		return;
 	must(m->login == LOGIN_AUTH);
 	mux_queue(m, FRAME_AUTH, p, msg_auth_encode(p, sizeof(p), auth));
-	number_from_here(m);
 	m->login = LOGIN_ANSWER;
 }
 
@@ -314,7 +340,6 @@ mux_send_answer(struct mux *m, struct text data)
 		return;
 	must(m->login == LOGIN_AUTH);
 	mux_queue(m, FRAME_AUTH_ANSWER, p, msg_data_encode(p, sizeof(p), data));
-	number_from_here(m);
 	m->login = LOGIN_ANSWER;
 }
 
@@ -333,15 +358,19 @@ mux_send_challenge(struct mux *m, struct text data)
 void
 mux_send_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
 {
+	struct msg_auth_ok said = *ok;
 	uint8_t p[FRAME_CONTROL_MAX];
 
 	if (!logging_in(m, ROLE_SERVER))
 		return;
 	must(m->login == LOGIN_WAIT);
 	m->session_id = ok->session;
-	mux_queue(m, FRAME_AUTH_OK, p, msg_auth_ok_encode(p, sizeof(p), ok));
-	number_from_here(m);
-	m->rx_base = m->rx_total;
+	m->can_resume = ok->secret.n > 0 && mux_agreed(m);
+	m->resume_ms = m->can_resume ? m->conf.resume_ms : 0;
+	said.resume_ms = (uint32_t)m->resume_ms;
+	if (!m->can_resume)
+		said.secret = text_of(NULL);
+	mux_queue(m, FRAME_AUTH_OK, p, msg_auth_ok_encode(p, sizeof(p), &said));
 	mux_move(m, SESSION_AUTHENTICATED);
 }
 
@@ -375,7 +404,7 @@ mux_send_bind_ok(struct mux *m, uint32_t tunnel, const char *address)
 	if (!mux_alive(m))
 		return;
 	mux_queue(m, FRAME_BIND_OK, p, msg_bind_ok_encode(p, sizeof(p), &ok));
-	if (m->state == SESSION_AUTHENTICATED)
+	if (mux_stage(m) == SESSION_AUTHENTICATED)
 		mux_move(m, SESSION_BOUND);
 }
 
@@ -406,7 +435,7 @@ mux_send_unbind(struct mux *m, uint32_t tunnel, uint16_t code, const char *text)
 void
 mux_answer_hello(struct mux *m)
 {
-	send_hello(m, MSG_VERSION, 0);
+	send_hello(m, MSG_VERSION, mux_features(m) & m->peer.features);
 }
 
 bool

@@ -17,7 +17,11 @@
  *
  * Upcalls may call any function of the same mux but mux_recv, mux_output, mux_tick and mux_fini. A
  * stream is freed only after its gone() upcall, never inside another call about it. After closed()
- * nothing comes any more; mux_output() still gives the GOAWAY that explains it. */
+ * nothing comes any more; mux_output() still gives the GOAWAY that explains it.
+ *
+ * A session that can resume (mux_resume.c, protocol.md section 7) outlives its link: what it has
+ * sent is retained until the peer acknowledges it, mux_detach() leaves all streams as they are, and
+ * mux_attach() goes on over another link, which a mux of its own has opened until then. */
 
 #ifndef ADIT_WIRE_MUX_H
 #define ADIT_WIRE_MUX_H
@@ -46,10 +50,16 @@
 #define MUX_ASIDE_MIN 32768u /* bytes: less than that is not worth being moved aside */
 #define MUX_CTL_MAX 262144u  /* queued control bytes (BIND answers and the like); more: close */
 
-struct mux;
+#define MUX_ACK_RIDE 16384u  /* the same in a session that can resume, if there is output anyway */
+#define MUX_ACK_MS 1000      /* in such a session nothing waits longer for its ACK */
+#define MUX_RETAIN_SURE 524288u /* bytes that such a session may always retain */
+#define MUX_RETAIN_MORE 1048576u /* of control frames beyond retain_max; more: close */
 
-/* Bytes of datagrams that wait, of all sessions that share it. Each of them may have flow_bytes
- * beyond max. */
+struct mux;
+struct piece;
+
+/* Bytes of datagrams that wait, or bytes that are retained, of all sessions that share it. Each of
+ * them may have flow_bytes, or MUX_RETAIN_SURE, beyond max. */
 struct mux_pool {
 	size_t bytes, max;
 };
@@ -71,6 +81,16 @@ struct mux_conf {
 	struct mux_pool *pool; /* NULL: no common bound */
 	int64_t datagram_ms;
 	uint32_t aside_min;   /* payloads that may go aside (fetch()) are no shorter; 0: none */
+	/* How long the session may be without a link: what the server grants, what the agent makes
+	 * use of at most. 0: it ends with its link. A session that can resume has no aside_min. */
+	int64_t resume_ms;
+	size_t retain_max; /* bytes that were sent and not acknowledged; DATA waits beyond it */
+	struct mux_pool *retained; /* NULL: no common bound */
+};
+
+/* Of a link that a fresh mux has opened: what the session that takes it over must know. */
+struct mux_link {
+	uint8_t version;
 };
 
 /* One stream. Fields behind "mux" are for wire/ alone. */
@@ -136,6 +156,12 @@ struct mux_ops {
 	void (*answer)(struct mux *m, struct text data);            /* server */
 	void (*challenge)(struct mux *m, struct text data);         /* agent */
 	void (*auth_ok)(struct mux *m, const struct msg_auth_ok *ok); /* agent */
+	/* Resume, on a fresh mux. resume: server; answer with mux_link_of() and mux_attach(), or
+	 * with mux_send_resume_fail(), now or later. resume_ok: agent; mux_link_of() and
+	 * mux_attach(). resume_fail: agent; mux_send_auth() may follow. */
+	void (*resume)(struct mux *fresh, const struct msg_resume *resume);
+	void (*resume_ok)(struct mux *fresh, const struct msg_resume_ok *ok);
+	void (*resume_fail)(struct mux *fresh, const struct msg_end *fail);
 	/* Tunnels. */
 	void (*bind)(struct mux *m, const struct msg_bind *bind);   /* server */
 	void (*bind_ok)(struct mux *m, const struct msg_bind_ok *ok);
@@ -168,6 +194,14 @@ struct mux_ops {
 	void (*goaway)(struct mux *m, const struct msg_goaway *goaway);
 	/* Agent: so far apart the server wants its agents' return if they all lose it at once. */
 	void (*spread)(struct mux *m, uint32_t ms);
+	/* The link says nothing any more, or takes nothing: the session can resume and has detached
+	 * itself, as by mux_detach(). Comes from mux_tick() only. */
+	void (*lost)(struct mux *m, uint16_t code, const char *text);
+	/* mux_output() gives bytes that are to be retained: if the buffer with which it was called
+	 * lives until drop(), and nobody writes there, what it is called; NULL: they are copied.
+	 * Both may be NULL. */
+	void *(*keep)(struct mux *m, uint8_t *buffer);
+	void (*drop)(struct mux *m, void *kept);
 	/* There is something for mux_output(). */
 	void (*wake)(struct mux *m);
 	/* The session has ended: by our verdict (local), or the peer's GOAWAY or AUTH_FAIL with an
@@ -188,7 +222,7 @@ struct mux {
 	/* time */
 	struct mono now, began, heard, ping_at;
 	bool ping_due, ping_waiting;
-	uint64_t ping_token;
+	uint64_t ping_token, ping_seq; /* seq: tx_at then */
 	int64_t rtt_us, rtt_min_us; /* smoothed and least; 0 unknown */
 	/* receiving */
 	uint8_t head[FRAME_HEADER];
@@ -197,14 +231,19 @@ struct mux {
 	uint32_t left;         /* of its payload */
 	struct mux_stream *data_st; /* of a DATA frame; NULL: skip the payload */
 	bool skip;             /* payload of an unknown frame */
+	bool numbered;         /* it counts in rx_seq, its header since that is whole */
 	unsigned bulk;         /* frames that may come before large ones count as over */
 	uint8_t *ctl_in;       /* a control payload that came in pieces */
-	uint64_t rx_total, rx_base, rx_acked; /* acked: what our last ACK said */
+	uint64_t rx_seq, rx_acked; /* numbered bytes; acked: what our last ACK said */
+	struct mono ack_at;        /* when the first of those came that no ACK has counted */
 	/* sending */
+	struct bufq hand; /* frames of the handshake, not numbered, before all others */
 	struct bufq ctl;
 	struct rate rate;
 	size_t aside; /* payload bytes that the owner sends behind the output under way */
-	uint64_t tx_total, tx_base, tx_acked;
+	/* Numbered bytes that there are, that this link was given, that were acknowledged. */
+	uint64_t tx_seq, tx_at, tx_acked;
+	uint8_t *mark; /* of the output under way: up to here it is in tx_seq, or not numbered */
 	uint64_t pongs[MUX_PONGS];
 	unsigned n_pongs;
 	bool ack_due, blocked_due, blocked_said, flush_credit, spread_due;
@@ -212,6 +251,17 @@ struct mux {
 	bool leaving; /* it is we who drain */
 	struct list due, ready, parked, opening, zombies;
 	struct mux_datagrams dg;
+	/* resuming */
+	bool linked;    /* there is a link */
+	bool can_resume, tried; /* tried: RESUME came, once for each link */
+	bool given_away; /* the link belongs to another mux now */
+	int64_t resume_ms;
+	uint8_t secret[MSG_SECRET]; /* agent */
+	enum session_state before;  /* DETACHED: what it is apart from that */
+	struct mono detached_at, progress_at; /* progress: an ACK with news, or nothing to wait for */
+	struct list retained; /* struct piece: bytes tx_acked to tx_seq */
+	struct piece *again;  /* with the byte at tx_at; NULL: all were sent on this link */
+	bool again_inside;    /* that byte may be in the middle of a frame */
 	/* streams */
 	struct idmap streams;
 	size_t n_streams, n_opening;
@@ -240,7 +290,8 @@ void mux_init(struct mux *m, const struct mux_conf *conf, const struct mux_ops *
 /* Frees everything; gone() comes for streams that are left. */
 void mux_fini(struct mux *m);
 
-/* 0, or -EPROTO: the session has ended (closed() came). */
+/* 0, or -EPROTO: the session has ended (closed() came) or is detached. Above 0: in an upcall the
+ * link was given away by mux_link_of(); so many bytes at the end of p are the other mux's. */
 int mux_recv(struct mux *m, struct mono now, const uint8_t *p, size_t n);
 
 /* Fills p with at most cap bytes (cap at least MUX_OUTPUT_MIN); returns how many. After 0 there is
@@ -266,6 +317,8 @@ void mux_tick(struct mux *m, struct mono now);
 void mux_send_auth(struct mux *m, const struct msg_auth *auth);
 void mux_send_answer(struct mux *m, struct text data);
 void mux_send_challenge(struct mux *m, struct text data);
+/* ok->secret: what the session can be resumed with. It is left out, as if it was empty, unless
+ * conf.resume_ms and the agent want that; ok->resume_ms is ignored. */
 void mux_send_auth_ok(struct mux *m, const struct msg_auth_ok *ok);
 /* Refuses the login and ends the session, with closed(local). */
 void mux_send_auth_fail(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text);
@@ -283,11 +336,32 @@ void mux_drain(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text
 void mux_fail(struct mux *m, uint16_t code, const char *text);
 /* Server: SPREAD is sent when the link takes it, or when there is a session; the newest counts. */
 void mux_send_spread(struct mux *m, uint32_t ms);
-/* The link is gone: DETACHED. Streams end with reset(LINK_LOST); no closed() comes. */
-void mux_detach(struct mux *m);
+/* The link is gone: DETACHED, and nothing comes out any more. A session that cannot resume is over:
+ * streams end with reset(LINK_LOST); no closed() comes. In one that can, streams stay as they are
+ * and everything may be called but mux_recv(); what is to be said waits, no wake() comes. When
+ * resume_ms are over, mux_tick() ends it: closed(LINK_LOST, local). */
+void mux_detach(struct mux *m, struct mono now);
+
+/* ---- Resume -----------------------------------------------------------------------------------*/
+/* Logged in, and the peer has agreed; detached or not. */
+bool mux_can_resume(const struct mux *m);
+/* As if it had a link: AUTHENTICATED to DRAINING also while it is DETACHED. */
+enum session_state mux_stage(const struct mux *m);
+/* Agent, in the hello() of a fresh mux, in place of mux_send_auth(): asks for the session of old,
+ * which is detached and can resume. False: the server does not resume (any more), AUTH is due. */
+bool mux_send_resume(struct mux *fresh, const struct mux *old);
+void mux_send_resume_fail(struct mux *fresh, uint16_t code, const char *text); /* server */
+/* Takes the link from a fresh mux, which is over without closed(): in resume() or later on the
+ * server, in resume_ok() on the agent. */
+void mux_link_of(struct mux *fresh, struct mux_link *l_r);
+/* The detached session of m goes on over that link. peer_got: of RESUME or RESUME_OK. First comes
+ * RESUME_OK on the server, then what the peer has not got, then what is new. 0, or -EPROTO: the
+ * peer claims what was never sent, or is no longer kept; nothing has changed. */
+int mux_attach(struct mux *m, struct mono now, const struct mux_link *l, uint64_t peer_got);
 
 /* ---- Streams ----------------------------------------------------------------------------------*/
-/* Server, BOUND or FORWARDING. NULL when no stream can be opened (draining, ids used up). */
+/* Server, BOUND or FORWARDING; while it is detached, mux_tick() before it says when open_ms begins.
+ * NULL when no stream can be opened (draining, ids used up). */
 struct mux_stream *mux_open(struct mux *m, const struct msg_open *open, void *user);
 /* Agent. */
 void mux_open_ok(struct mux_stream *st);

@@ -7,7 +7,7 @@
  * What must hold: a datagram that waits is in its flow's queue and in the session's list of all,
  * whose order is that of time; bytes are counted with what the memory costs, so that empty
  * datagrams are bounded as well; a frame that was begun is finished whatever becomes of its
- * stream. */
+ * stream, but not if its link is lost: datagrams are not sent again. */
 
 #include <config.h>
 
@@ -257,6 +257,7 @@ put(struct mux *m, struct mux_flow *f, struct wr *w)
 	struct datagram *d = list_entry(f->queue.next, struct datagram, of_flow);
 	uint8_t head[FRAME_HEADER];
 
+	mux_output_numbered(m, w); /* what stands before it */
 	frame_encode(head, &(struct frame){d->len, FRAME_DATAGRAM, d->stream});
 	wr_bytes(w, head, sizeof(head));
 	f->sent++;
@@ -266,6 +267,14 @@ put(struct mux *m, struct mux_flow *f, struct wr *w)
 	m->dg.part = take(m, d);
 	m->dg.part_at = 0;
 	mux_output_part(m, w);
+	mux_output_outside(m, w);
+}
+
+void
+mux_datagrams_restart(struct mux *m)
+{
+	free(m->dg.part);
+	m->dg.part = NULL;
 }
 
 void
@@ -279,7 +288,7 @@ mux_output_datagrams(struct mux *m, struct wr *w)
 			clear(m, f);
 			continue;
 		}
-		if (list_empty(&m->ready) || !mux_may_fly(m, wr_len(w)))
+		if (list_empty(&m->ready) || !mux_may_fly(m, w))
 			m->dg.lead = 0; /* nobody is held up */
 		if (m->dg.lead >= LEAD_MAX)
 			return;

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* What the files of the mux share: mux.c (life, time), mux_recv.c (in), mux_send.c (out),
- * mux_stream.c (streams), mux_credit.c (credit), mux_datagram.c
- * (datagrams). Nobody else includes this. Pure. */
+ * mux_stream.c (streams), mux_credit.c (credit), mux_datagram.c (datagrams), mux_resume.c (other
+ * links). Nobody else includes this. Pure. */
 
 #ifndef ADIT_WIRE_MUX_PRIV_H
 #define ADIT_WIRE_MUX_PRIV_H
@@ -12,17 +12,47 @@
 #include "wire/mux.h"
 
 /* mux.c */
-void mux_move(struct mux *m, enum session_state to);
-bool mux_alive(const struct mux *m); /* logged in, neither detached nor closed */
-bool mux_over(const struct mux *m);  /* detached or closed */
+void mux_move(struct mux *m, enum session_state to); /* to where it will be with a link again */
+bool mux_alive(const struct mux *m); /* logged in and not over; detached if it can resume */
+bool mux_over(const struct mux *m);  /* closed, or detached for good */
+/* Ends the session by our own verdict, without a word to the peer. */
+void mux_end(struct mux *m, uint16_t code, const char *text, bool local, uint32_t retry_ms);
+void mux_abort_streams(struct mux *m, uint16_t code, const char *text);
+bool mux_reached(struct mono now, struct mono at);
 void mux_wake(struct mux *m);
 /* Ends the session because the peer said so. */
 void mux_ended(struct mux *m, uint16_t code, struct text text, uint32_t retry_ms);
 void mux_answer_hello(struct mux *m);   /* server */
+uint64_t mux_features(const struct mux *m); /* that this end offers */
 bool mux_ping_allowed(struct mux *m);   /* takes one from the bucket of received PINGs */
 
 /* mux_send.c: a control frame for stream 0, behind what is queued. */
 void mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n);
+/* ACK, PONGs and PING, which are not numbered. */
+void mux_output_link(struct mux *m, struct wr *w);
+/* What was put out since the last such call is numbered, and retained if the session can resume; or
+ * it is not numbered. */
+void mux_output_numbered(struct mux *m, struct wr *w);
+void mux_output_outside(struct mux *m, struct wr *w);
+
+/* mux_resume.c */
+void mux_retain(struct mux *m, uint8_t *buffer, uint8_t *p, size_t n);
+void mux_retained_free(struct mux *m);
+void mux_acked(struct mux *m, uint64_t seq); /* seq is fine */
+bool mux_may_retain(const struct mux *m, size_t n); /* so much DATA more */
+bool mux_retains_too_much(const struct mux *m); /* control frames: the peer acknowledges nothing */
+/* What a new link was not given yet. */
+void mux_output_again(struct mux *m, struct wr *w);
+bool mux_agreed(const struct mux *m); /* both HELLOs want to resume */
+void mux_recv_restart(struct mux *m); /* mux_recv.c */
+struct mono mux_resume_deadline(const struct mux *m);
+void mux_resume_tick(struct mux *m);
+void mux_drop_unsent(struct mux *m); /* streams that came and went while it was detached */
+void mux_lost(struct mux *m, uint16_t code, const char *text);
+/* RESUME, RESUME_OK, RESUME_FAIL. Return NULL, or what is illegal about it. */
+const char *mux_got_resume(struct mux *m, const uint8_t *p, size_t n);
+const char *mux_got_resume_ok(struct mux *m, const uint8_t *p, size_t n);
+const char *mux_got_resume_fail(struct mux *m, const uint8_t *p, size_t n);
 
 /* mux_stream.c */
 struct mux_stream *mux_stream_new(struct mux *m, uint32_t id, uint32_t tunnel);
@@ -36,6 +66,7 @@ void mux_stream_tell(struct mux_stream *st, uint16_t code, struct text text);
 void mux_stream_settle(struct mux_stream *st);
 void mux_stream_drop(struct mux_stream *st); /* gone() and free, whatever its state */
 void mux_stream_ended(struct mux_stream *st); /* CLOSING; no answer is waited for any more */
+void mux_stream_unsent(struct mux_stream *st); /* OPEN never left and never will; it is gone */
 void mux_stream_await_answer(struct mux_stream *st); /* OPEN has left */
 void mux_stream_await_end(struct mux_stream *st);    /* our RESET has left: the peer's end is due */
 
@@ -66,6 +97,7 @@ void credit_flush(struct mux *m);
 /* mux_datagram.c */
 void mux_datagrams_init(struct mux *m);
 void mux_datagrams_fini(struct mux *m); /* after the streams are dropped */
+void mux_datagrams_restart(struct mux *m); /* on a new link */
 void mux_flow_new(struct mux_stream *st);
 void mux_flow_free(struct mux_stream *st); /* harmless for a stream of bytes */
 /* Frames of this type may come on the stream, by what it carries. */
@@ -75,8 +107,8 @@ const char *mux_got_datagram(struct mux_stream *st, const uint8_t *p, size_t n);
 void mux_output_part(struct mux *m, struct wr *w);
 /* Datagrams in turn; while DATA waits, too, only until they have had as much as it. */
 void mux_output_datagrams(struct mux *m, struct wr *w);
-/* mux_send.c: whether more payload may be put on its way, n bytes being in the output already. */
-bool mux_may_fly(const struct mux *m, size_t n);
+/* mux_send.c: whether more payload may be put on its way, behind what is in w (or NULL). */
+bool mux_may_fly(const struct mux *m, const struct wr *w);
 /* When the oldest that waits is too old, or MONO_NEVER; and what to do then. */
 struct mono mux_datagrams_deadline(const struct mux *m);
 void mux_datagrams_drop_late(struct mux *m);

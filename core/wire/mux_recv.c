@@ -52,7 +52,7 @@ on_hello(struct mux *m, const uint8_t *p, size_t n)
 		mux_fail(m, CODE_VERSION, "no common version: this end speaks version 1");
 		return NULL;
 	}
-	if (m->conf.role == ROLE_AGENT && h.features != 0)
+	if (m->conf.role == ROLE_AGENT && (h.features & ~mux_features(m)) != 0)
 		return "HELLO agrees to features that were not offered";
 	m->peer = h;
 	m->peer.software = text_of(NULL);
@@ -105,8 +105,12 @@ on_auth_ok(struct mux *m, const uint8_t *p, size_t n)
 
 	if (bad != NULL)
 		return bad;
+	if (ok.secret.n > 0 && !mux_agreed(m))
+		return "AUTH_OK grants what was not agreed";
 	m->session_id = ok.session;
-	m->rx_base = m->rx_total;
+	m->can_resume = ok.secret.n > 0;
+	m->resume_ms = MIN((int64_t)ok.resume_ms, m->conf.resume_ms);
+	memcpy(m->secret, ok.secret.p, ok.secret.n);
 	mux_move(m, SESSION_AUTHENTICATED);
 	m->ping_due = true; /* the first measure of the round trip */
 	mux_wake(m);
@@ -175,12 +179,11 @@ on_ack(struct mux *m, const uint8_t *p, size_t n)
 
 	if (bad != NULL)
 		return bad;
-	/* The base can be ahead of what was sent: AUTH is queued, and AUTH_OK comes at once. */
-	if (m->tx_base + seq > m->tx_total || seq > m->tx_total || seq < m->tx_acked)
+	if (seq > m->tx_at || seq < m->tx_acked)
 		return "ACK of bytes that were not sent, or below an earlier one";
-	m->tx_acked = seq;
+	mux_acked(m, seq);
 	mux_wake(m);
-	flight = m->tx_total > m->tx_base + seq ? m->tx_total - m->tx_base - seq : 0;
+	flight = m->tx_at - seq;
 	rate_acked(&m->rate, m->now, seq, flight, flight < MUX_ACK_EVERY);
 	return NULL;
 }
@@ -215,6 +218,8 @@ on_pong(struct mux *m, const uint8_t *p, size_t n)
 		glitch(m);
 		return NULL;
 	}
+	if (m->can_resume && m->tx_acked < m->ping_seq)
+		return "PONG without an ACK of what came before PING";
 	m->ping_waiting = false;
 	us = MAX((m->now.ns - m->ping_at.ns) / 1000, 1);
 	m->rtt_us = m->rtt_us == 0 ? us : (m->rtt_us * 7 + us) / 8;
@@ -397,6 +402,12 @@ dispatch(struct mux *m, const uint8_t *p, size_t n)
 		return on_auth_ok(m, p, n);
 	case FRAME_AUTH_FAIL:
 		return on_auth_fail(m, p, n);
+	case FRAME_RESUME:
+		return mux_got_resume(m, p, n);
+	case FRAME_RESUME_OK:
+		return mux_got_resume_ok(m, p, n);
+	case FRAME_RESUME_FAIL:
+		return mux_got_resume_fail(m, p, n);
 	case FRAME_BIND:
 		return on_bind(m, p, n);
 	case FRAME_BIND_OK:
@@ -444,6 +455,8 @@ judge(struct mux *m)
 	enum rule r = session_rule(m->conf.role, m->state, m->login, m->f.type);
 	enum stream_state state = STREAM_IDLE;
 
+	if (r == RULE_FEATURE)
+		return mux_agreed(m) ? RULE_OK : RULE_ERR;
 	if (frame_known(m->f.type) && m->f.stream == 0 && (r == RULE_STREAM || r == RULE_OK))
 		return RULE_OK; /* of the session: frame_check() has seen to it that it may be */
 	if (r == RULE_OK && m->f.stream != 0)
@@ -479,6 +492,28 @@ begin_data(struct mux *m)
 	return 0;
 }
 
+/* Numbers n bytes that came. A long DATA frame is acknowledged on its way, too. */
+static void
+count(struct mux *m, size_t n)
+{
+	if (m->rx_seq == m->rx_acked)
+		m->ack_at = m->now;
+	m->rx_seq += n;
+	if (m->ack_due || !mux_alive(m) || m->rx_seq - m->rx_acked < MUX_ACK_EVERY)
+		return;
+	m->ack_due = true;
+	mux_wake(m);
+}
+
+/* A part of the payload came. */
+static void
+took(struct mux *m, size_t n)
+{
+	m->left -= (uint32_t)n;
+	if (m->numbered)
+		count(m, n);
+}
+
 static int
 begin_frame(struct mux *m)
 {
@@ -487,6 +522,9 @@ begin_frame(struct mux *m)
 	frame_decode(m->head, &m->f);
 	m->frames_in++;
 	m->left = m->f.len;
+	m->numbered = frame_numbered(m->f.type);
+	if (m->numbered)
+		count(m, FRAME_HEADER);
 	if (m->f.type == FRAME_DATA && m->conf.aside_min > 0 &&
 		m->f.len >= m->conf.aside_min)
 		m->bulk = BULK_FRAMES;
@@ -523,17 +561,6 @@ end_frame(struct mux *m)
 	m->ctl_in = NULL;
 }
 
-/* Numbers n bytes that came. A long DATA frame is acknowledged on its way, too. */
-static void
-count(struct mux *m, size_t n)
-{
-	m->rx_total += n;
-	if (m->ack_due || !mux_alive(m) || m->rx_total - m->rx_base - m->rx_acked < MUX_ACK_EVERY)
-		return;
-	m->ack_due = true;
-	mux_wake(m);
-}
-
 /* A control payload: used where it lies if all of it is there, else collected. Returns how many
  * bytes were taken. */
 static size_t
@@ -542,8 +569,7 @@ take_control(struct mux *m, const uint8_t *p, size_t n)
 	size_t take = MIN(n, m->left), had = m->f.len - m->left;
 	const char *bad;
 
-	count(m, take);
-	m->left -= (uint32_t)take;
+	took(m, take);
 	if (take < m->f.len) {
 		if (m->ctl_in == NULL)
 			m->ctl_in = xmalloc(m->f.len);
@@ -565,8 +591,7 @@ take_data(struct mux *m, const uint8_t *p, size_t n)
 {
 	size_t take = MIN(n, m->left);
 
-	count(m, take);
-	m->left -= (uint32_t)take;
+	took(m, take);
 	if (m->data_st != NULL && m->data_st->tx_end != END_RESET && take > 0)
 		m->ops->data(m, m->data_st, p, take);
 	if (m->left == 0)
@@ -581,7 +606,6 @@ take_header(struct mux *m, const uint8_t *p, size_t n)
 
 	memcpy(m->head + m->head_n, p, take);
 	m->head_n += take;
-	count(m, take);
 	return take;
 }
 
@@ -606,13 +630,21 @@ mux_read_hint(const struct mux *m)
 	return MUX_READ_AHEAD;
 }
 
+/* A new link begins: what the old one brought of a header does not count, nor of a frame that is
+ * not numbered. */
+void
+mux_recv_restart(struct mux *m)
+{
+	if (m->head_n < FRAME_HEADER || !m->numbered)
+		end_frame(m);
+}
+
 void
 mux_moved(struct mux *m, struct mono now, size_t n)
 {
 	must(n <= m->left && m->head_n == FRAME_HEADER);
 	m->now = m->heard = now;
-	count(m, n);
-	m->left -= (uint32_t)n;
+	took(m, n);
 	if (m->left == 0)
 		end_frame(m);
 }
@@ -621,15 +653,15 @@ int
 mux_recv(struct mux *m, struct mono now, const uint8_t *p, size_t n)
 {
 	m->now = m->heard = now;
-	while (!mux_over(m)) {
-		size_t took;
+	while (!mux_over(m) && m->linked) {
+		size_t part;
 
 		if (m->head_n < FRAME_HEADER) {
 			if (n == 0)
 				return 0;
-			took = take_header(m, p, n);
-			p += took;
-			n -= took;
+			part = take_header(m, p, n);
+			p += part;
+			n -= part;
 			if (m->head_n < FRAME_HEADER)
 				return 0;
 			if (begin_frame(m) < 0)
@@ -638,11 +670,11 @@ mux_recv(struct mux *m, struct mono now, const uint8_t *p, size_t n)
 		if (n == 0 && m->left > 0)
 			return 0;
 		if (m->f.type == FRAME_DATA || m->skip)
-			took = take_data(m, p, n);
+			part = take_data(m, p, n);
 		else
-			took = take_control(m, p, n);
-		p += took;
-		n -= took;
+			part = take_control(m, p, n);
+		p += part;
+		n -= part;
 	}
-	return -EPROTO;
+	return m->given_away ? (int)n : -EPROTO;
 }

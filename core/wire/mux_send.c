@@ -15,7 +15,7 @@
 #include "util/compiler.h"
 #include "wire/mux_priv.h"
 
-#define SESSION_CONTROL_MAX 320u /* ACK, all PONGs, PING, SPREAD and BLOCKED together */
+#define LINK_CONTROL_MAX 320u /* ACK, all PONGs and PING together */
 #define STREAM_CONTROL_MAX 700u /* OPEN, OPEN_OK, CREDIT, BLOCKED and an end of one stream */
 #define DATA_ROOM_MIN 16384u    /* with less room than this no DATA frame is begun */
 #define FRAME_SHARE_MIN 16384 /* of a stream's turn: what is left below waits for the next */
@@ -23,6 +23,7 @@
 void
 mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n)
 {
+	struct bufq *q = frame_numbered(type) ? &m->ctl : &m->hand;
 	struct frame f = {(uint32_t)n, type, 0};
 	uint8_t head[FRAME_HEADER];
 
@@ -32,8 +33,8 @@ mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n)
 		return;
 	}
 	frame_encode(head, &f);
-	must(bufq_append(&m->ctl, head, sizeof(head)) == 0);
-	must(bufq_append(&m->ctl, payload, n) == 0);
+	must(bufq_append(q, head, sizeof(head)) == 0);
+	must(bufq_append(q, payload, n) == 0);
 	mux_wake(m);
 }
 
@@ -53,23 +54,65 @@ put_u64(struct wr *w, uint8_t type, uint32_t stream, uint64_t v)
 	wr_u64(w, v);
 }
 
+/* Moves n bytes of q, which has them, into w, which has room. */
 static void
-output_queue(struct mux *m, struct wr *w)
+move_bytes(struct bufq *q, struct wr *w, size_t n)
 {
 	struct iovec iov;
 
-	while (m->ctl.len > 0 && wr_room(w) > 0 && bufq_peek(&m->ctl, &iov, 1) == 1) {
-		size_t n = MIN(iov.iov_len, wr_room(w));
+	while (n > 0 && bufq_peek(q, &iov, 1) == 1) {
+		size_t part = MIN(iov.iov_len, n);
 
-		wr_bytes(w, iov.iov_base, n);
-		bufq_consume(&m->ctl, n);
+		wr_bytes(w, iov.iov_base, part);
+		bufq_consume(q, part);
+		n -= part;
 	}
 }
 
-static uint64_t
-rx_seq(const struct mux *m)
+/* Queued frames as far as there is room, each of them whole. */
+static void
+output_queue(struct bufq *q, struct wr *w)
 {
-	return m->rx_total - m->rx_base;
+	while (q->len > 0 && wr_room(w) >= FRAME_HEADER + FRAME_CONTROL_MAX) {
+		uint8_t *head = w->p;
+		struct frame f;
+
+		move_bytes(q, w, FRAME_HEADER);
+		frame_decode(head, &f);
+		move_bytes(q, w, f.len);
+	}
+}
+
+void
+mux_output_numbered(struct mux *m, struct wr *w)
+{
+	size_t n = (size_t)(w->p - m->mark);
+
+	if (n == 0)
+		return;
+	if (m->tx_at == m->tx_acked)
+		m->progress_at = m->now;
+	m->tx_seq += n;
+	m->tx_at = m->tx_seq;
+	if (m->can_resume && mux_alive(m))
+		mux_retain(m, w->start, m->mark, n);
+	m->mark = w->p;
+}
+
+void
+mux_output_outside(struct mux *m, struct wr *w)
+{
+	m->mark = w->p;
+}
+
+static void
+output_spread(struct mux *m, struct wr *w)
+{
+	if (!m->spread_due || wr_room(w) < FRAME_HEADER + 4)
+		return;
+	put_frame(w, FRAME_SPREAD, 0, 4);
+	wr_u32(w, m->spread);
+	m->spread_due = false;
 }
 
 static void
@@ -81,14 +124,25 @@ output_blocked(struct mux *m, struct wr *w)
 	m->blocked_due = false;
 }
 
-static void
-output_session(struct mux *m, struct wr *w)
+/* Whether this output has an ACK: when one is due, before each PONG, and in a session that can
+ * resume before PING or when there is much of it, because the peer retains what we have. */
+static bool
+has_ack(const struct mux *m)
 {
-	if (wr_room(w) < SESSION_CONTROL_MAX)
+	uint64_t n = m->rx_seq - m->rx_acked;
+
+	return m->ack_due || (n > 0 && m->n_pongs > 0) ||
+		(m->can_resume && (n >= MUX_ACK_RIDE || (n > 0 && m->ping_due)));
+}
+
+void
+mux_output_link(struct mux *m, struct wr *w)
+{
+	if (wr_room(w) < LINK_CONTROL_MAX)
 		return;
-	if (m->ack_due || (m->n_pongs > 0 && rx_seq(m) > m->rx_acked)) {
-		put_u64(w, FRAME_ACK, 0, rx_seq(m));
-		m->rx_acked = rx_seq(m);
+	if (has_ack(m)) {
+		put_u64(w, FRAME_ACK, 0, m->rx_seq);
+		m->rx_acked = m->rx_seq;
 		m->ack_due = false;
 	}
 	for (unsigned i = 0; i < m->n_pongs; i++)
@@ -99,13 +153,9 @@ output_session(struct mux *m, struct wr *w)
 		m->ping_due = false;
 		m->ping_waiting = true;
 		m->ping_at = m->now;
+		m->ping_seq = m->tx_at;
 	}
-	if (m->spread_due) {
-		put_frame(w, FRAME_SPREAD, 0, 4);
-		wr_u32(w, m->spread);
-		m->spread_due = false;
-	}
-	output_blocked(m, w);
+	mux_output_outside(m, w);
 }
 
 static void
@@ -151,9 +201,7 @@ static void
 output_control(struct mux_stream *st, struct wr *w)
 {
 	if (st->send_open && st->tx_end == END_RESET) { /* the peer never heard of it */
-		st->send_open = st->send_end = false;
-		st->rx_end = END_RESET;
-		mux_stream_settle(st);
+		mux_stream_unsent(st);
 		return;
 	}
 	if (st->send_open)
@@ -329,17 +377,18 @@ output_frame(struct mux_stream *st, struct wr *w, bool turn)
 }
 
 bool
-mux_may_fly(const struct mux *m, size_t n)
+mux_may_fly(const struct mux *m, const struct wr *w)
 {
-	uint64_t sent = m->tx_total + n, acked = m->tx_base + m->tx_acked;
+	size_t n = w != NULL ? (size_t)(w->p - m->mark) : 0;
 
-	return sent < acked || sent - acked < rate_flight(&m->rate);
+	return m->tx_seq + n - m->tx_acked < rate_flight(&m->rate) &&
+		(!m->can_resume || mux_may_retain(m, n));
 }
 
 static void
 output_data(struct mux *m, struct wr *w)
 {
-	while (m->aside == 0 && wr_room(w) >= DATA_ROOM_MIN && mux_may_fly(m, wr_len(w))) {
+	while (m->aside == 0 && wr_room(w) >= DATA_ROOM_MIN && mux_may_fly(m, w)) {
 		struct list *n = list_pop(&m->ready);
 		bool turn = n == NULL;
 
@@ -359,7 +408,7 @@ output_payload(struct mux *m, struct wr *w)
 {
 	mux_output_datagrams(m, w);
 	output_data(m, w);
-	if (m->aside > 0 || wr_room(w) < DATA_ROOM_MIN || !mux_may_fly(m, wr_len(w)))
+	if (m->aside > 0 || wr_room(w) < DATA_ROOM_MIN || !mux_may_fly(m, w))
 		return; /* there may be DATA that waits for its share */
 	m->dg.lead = 0;
 	mux_output_datagrams(m, w);
@@ -368,7 +417,9 @@ output_payload(struct mux *m, struct wr *w)
 bool
 mux_wants_output(const struct mux *m)
 {
-	if (m->ctl.len > 0 || m->dg.part != NULL)
+	if (!m->linked)
+		return false;
+	if (m->hand.len > 0 || m->ctl.len > 0 || m->dg.part != NULL || m->again != NULL)
 		return true;
 	if (!mux_alive(m))
 		return false;
@@ -376,11 +427,34 @@ mux_wants_output(const struct mux *m)
 		m->flush_credit ||
 		!list_empty(&m->due) || mux_datagrams_may(m))
 		return true;
-	if (!mux_may_fly(m, 0))
+	if (!mux_may_fly(m, NULL))
 		return false;
 	if (!list_empty(&m->ready))
 		return true;
 	return !list_empty(&m->parked) && credit_shared(m) > 0;
+}
+
+/* What is not queued, but known by counters, flags and sockets. */
+static void
+output_new(struct mux *m, struct wr *w)
+{
+	mux_output_link(m, w);
+	output_spread(m, w);
+	output_blocked(m, w);
+	if (m->flush_credit)
+		credit_flush(m);
+	output_due(m, w);
+	m->aside = 0;
+	if (list_empty(&m->due))
+		output_payload(m, w);
+	if (m->aside == 0) {
+		output_due(m, w); /* BLOCKED and ends that sending has found */
+		output_blocked(m, w);
+	}
+	mux_output_numbered(m, w);
+	m->tx_seq += m->aside;
+	m->tx_at = m->tx_seq;
+	m->aside = 0;
 }
 
 size_t
@@ -389,26 +463,24 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 	struct wr w = wr_init(p, cap);
 
 	must(cap >= MUX_OUTPUT_MIN);
+	if (!m->linked)
+		return 0;
 	m->now = now;
+	if (mux_retains_too_much(m))
+		mux_fail(m, CODE_LIMIT, "too many control frames without an ACK");
+	m->mark = p;
+	output_queue(&m->hand, &w);
 	mux_output_part(m, &w);
-	output_queue(m, &w);
-	if (mux_alive(m) && m->ctl.len == 0) {
-		output_session(m, &w);
-		if (m->flush_credit)
-			credit_flush(m);
-		output_due(m, &w);
-		m->aside = 0;
-		if (list_empty(&m->due))
-			output_payload(m, &w);
-		if (m->aside == 0) {
-			output_due(m, &w); /* BLOCKED and ends that sending has found */
-			output_blocked(m, &w);
-		}
-	}
+	mux_output_outside(m, &w);
+	if (m->again != NULL)
+		mux_output_again(m, &w);
+	if (m->again == NULL && m->dg.part == NULL)
+		output_queue(&m->ctl, &w);
+	mux_output_numbered(m, &w);
+	if (mux_alive(m) && m->again == NULL && m->ctl.len == 0 && m->dg.part == NULL)
+		output_new(m, &w);
 	must(!w.bad);
-	m->tx_total += wr_len(&w) + m->aside;
-	m->aside = 0;
-	if (m->tx_total > m->tx_base && mux_alive(m))
-		rate_sent(&m->rate, now, m->tx_total - m->tx_base);
+	if (m->tx_at > 0 && mux_alive(m))
+		rate_sent(&m->rate, now, m->tx_at);
 	return wr_len(&w);
 }

@@ -124,6 +124,14 @@ mux_stream_ended(struct mux_stream *st)
 	list_remove(&st->wait);
 }
 
+void
+mux_stream_unsent(struct mux_stream *st)
+{
+	st->send_open = st->send_end = false;
+	st->rx_end = END_RESET;
+	mux_stream_settle(st);
+}
+
 /* mux_open() does not know the time: what the mux has seen last may be seconds ago. */
 void
 mux_stream_await_answer(struct mux_stream *st)
@@ -162,7 +170,7 @@ mux_open(struct mux *m, const struct msg_open *open, void *user)
 	struct mux_stream *st;
 
 	must(m->conf.role == ROLE_SERVER);
-	if ((m->state != SESSION_BOUND && m->state != SESSION_FORWARDING) ||
+	if ((mux_stage(m) != SESSION_BOUND && mux_stage(m) != SESSION_FORWARDING) ||
 		m->last_id >= STREAM_ID_MAX)
 		return NULL;
 	mux_move(m, SESSION_FORWARDING);

@@ -25,6 +25,12 @@ rate_init(struct rate *r)
 	*r = (struct rate){.idle = true};
 }
 
+void
+rate_restart(struct rate *r, uint64_t acked)
+{
+	*r = (struct rate){.idle = true, .acked = acked};
+}
+
 static void
 sample(struct rate *r, uint64_t bytes, int64_t ns, bool idle)
 {

@@ -47,6 +47,8 @@ struct rate {
 };
 
 void rate_init(struct rate *r);
+/* Another link: nothing is known. acked: as in rate_acked(). */
+void rate_restart(struct rate *r, uint64_t acked);
 
 /* Bytes leave, up to seq, counted as in rate_acked(). Cheap; may be called for each of them. */
 static inline void

@@ -4,8 +4,8 @@
 /* The tables of protocol.md section 11. Constant; any thread.
  *
  * One letter is one cell: o ok, e err, s skip, g glitch, S stream, d drop, a answer, D data,
- * r reset. Columns of the session tables: INIT, HANDSHAKEN/AUTH, /WAIT, /ANSWER, AUTHENTICATED,
- * BOUND, FORWARDING, DRAINING, DETACHED, CLOSED. Columns of the stream tables: IDLE, OPENING,
+ * r reset, f feature. Columns of the session tables: INIT, HANDSHAKEN/AUTH, /WAIT, /ANSWER, /RESUME,
+ * AUTHENTICATED, BOUND, FORWARDING, DRAINING, DETACHED, CLOSED. Columns of the stream tables: IDLE, OPENING,
  * ACTIVE, CLOSING/open, CLOSING/ended, CLOSED. */
 
 #include <config.h>
@@ -16,72 +16,74 @@
 #include "wire/frame.h"
 #include "wire/state.h"
 
-#define ILLEGAL "eeeeeeeedd"
+#define ILLEGAL "eeeeeeeeedd"
 
 static const char *const session_rules[2][0x38] = {
 	[ROLE_SERVER] =
 		{
-			[FRAME_HELLO] = "oeeeeeeedd",
-			[FRAME_AUTH] = "eoeeeeeedd",
+			[FRAME_HELLO] = "oeeeeeeeedd",
+			[FRAME_AUTH] = "eoeeeeeeedd",
 			[FRAME_AUTH_CHALLENGE] = ILLEGAL,
-			[FRAME_AUTH_ANSWER] = "eeeoeeeedd",
+			[FRAME_AUTH_ANSWER] = "eeeoeeeeedd",
 			[FRAME_AUTH_OK] = ILLEGAL,
 			[FRAME_AUTH_FAIL] = ILLEGAL,
-			[FRAME_RESUME] = ILLEGAL,
+			[FRAME_RESUME] = "efeeeeeeedd",
 			[FRAME_RESUME_OK] = ILLEGAL,
-			[FRAME_BIND] = "eeeeoooodd",
+			[FRAME_RESUME_FAIL] = ILLEGAL,
+			[FRAME_BIND] = "eeeeeoooodd",
 			[FRAME_BIND_OK] = ILLEGAL,
 			[FRAME_BIND_FAIL] = ILLEGAL,
-			[FRAME_UNBIND] = "eeeeoooodd",
+			[FRAME_UNBIND] = "eeeeeoooodd",
 			[FRAME_OPEN] = ILLEGAL,
-			[FRAME_OPEN_OK] = "eeeeeeSSdd",
-			[FRAME_OPEN_FAIL] = "eeeeeeSSdd",
-			[FRAME_DATA] = "eeeeeeSSdd",
-			[FRAME_FIN] = "eeeeeeSSdd",
-			[FRAME_RESET] = "eeeeeeSSdd",
-			[FRAME_DATAGRAM] = "eeeeeeSSdd",
-			[FRAME_CREDIT] = "eeeeooSSdd",
-			[FRAME_BLOCKED] = "eeeeooSSdd",
-			[FRAME_ACK] = "eeeeoooodd",
-			[FRAME_PING] = "eeeeoooodd",
-			[FRAME_PONG] = "eeeeoooodd",
+			[FRAME_OPEN_OK] = "eeeeeeeSSdd",
+			[FRAME_OPEN_FAIL] = "eeeeeeeSSdd",
+			[FRAME_DATA] = "eeeeeeeSSdd",
+			[FRAME_FIN] = "eeeeeeeSSdd",
+			[FRAME_RESET] = "eeeeeeeSSdd",
+			[FRAME_DATAGRAM] = "eeeeeeeSSdd",
+			[FRAME_CREDIT] = "eeeeeooSSdd",
+			[FRAME_BLOCKED] = "eeeeeooSSdd",
+			[FRAME_ACK] = "eeeeeoooodd",
+			[FRAME_PING] = "eeeeeoooodd",
+			[FRAME_PONG] = "eeeeeoooodd",
 			[FRAME_REPORT] = ILLEGAL,
-			[FRAME_GOAWAY] = "oooooooodd",
+			[FRAME_GOAWAY] = "ooooooooodd",
 			[FRAME_SPREAD] = ILLEGAL,
 		},
 	[ROLE_AGENT] =
 		{
-			[FRAME_HELLO] = "oeeeeeeedd",
+			[FRAME_HELLO] = "oeeeeeeeedd",
 			[FRAME_AUTH] = ILLEGAL,
-			[FRAME_AUTH_CHALLENGE] = "eeeoeeeedd",
+			[FRAME_AUTH_CHALLENGE] = "eeeoeeeeedd",
 			[FRAME_AUTH_ANSWER] = ILLEGAL,
-			[FRAME_AUTH_OK] = "eeeoeeeedd",
-			[FRAME_AUTH_FAIL] = "eeeoeeeedd",
+			[FRAME_AUTH_OK] = "eeeoeeeeedd",
+			[FRAME_AUTH_FAIL] = "eeeoeeeeedd",
 			[FRAME_RESUME] = ILLEGAL,
-			[FRAME_RESUME_OK] = ILLEGAL,
+			[FRAME_RESUME_OK] = "eeeeoeeeedd",
+			[FRAME_RESUME_FAIL] = "eeeeoeeeedd",
 			[FRAME_BIND] = ILLEGAL,
-			[FRAME_BIND_OK] = "eeeeoooodd",
-			[FRAME_BIND_FAIL] = "eeeeoooodd",
-			[FRAME_UNBIND] = "eeeeeooodd",
-			[FRAME_OPEN] = "eeeeeSSSdd",
+			[FRAME_BIND_OK] = "eeeeeoooodd",
+			[FRAME_BIND_FAIL] = "eeeeeoooodd",
+			[FRAME_UNBIND] = "eeeeeeooodd",
+			[FRAME_OPEN] = "eeeeeeSSSdd",
 			[FRAME_OPEN_OK] = ILLEGAL,
 			[FRAME_OPEN_FAIL] = ILLEGAL,
-			[FRAME_DATA] = "eeeeeeSSdd",
-			[FRAME_FIN] = "eeeeeeSSdd",
-			[FRAME_RESET] = "eeeeeeSSdd",
-			[FRAME_DATAGRAM] = "eeeeeeSSdd",
-			[FRAME_CREDIT] = "eeeeooSSdd",
-			[FRAME_BLOCKED] = "eeeeooSSdd",
-			[FRAME_ACK] = "eeeeoooodd",
-			[FRAME_PING] = "eeeeoooodd",
-			[FRAME_PONG] = "eeeeoooodd",
+			[FRAME_DATA] = "eeeeeeeSSdd",
+			[FRAME_FIN] = "eeeeeeeSSdd",
+			[FRAME_RESET] = "eeeeeeeSSdd",
+			[FRAME_DATAGRAM] = "eeeeeeeSSdd",
+			[FRAME_CREDIT] = "eeeeeooSSdd",
+			[FRAME_BLOCKED] = "eeeeeooSSdd",
+			[FRAME_ACK] = "eeeeeoooodd",
+			[FRAME_PING] = "eeeeeoooodd",
+			[FRAME_PONG] = "eeeeeoooodd",
 			[FRAME_REPORT] = ILLEGAL,
-			[FRAME_GOAWAY] = "oooooooodd",
-			[FRAME_SPREAD] = "eeeeoooodd",
+			[FRAME_GOAWAY] = "ooooooooodd",
+			[FRAME_SPREAD] = "eeeeeoooodd",
 		},
 };
 
-static const char unknown_rule[] = "eeeeggggdd";
+static const char unknown_rule[] = "eeeeeggggdd";
 
 static const struct {
 	uint8_t type;
@@ -101,7 +103,7 @@ static const struct {
 static enum rule
 rule_of(char cell)
 {
-	static const char letters[] = "oesgSdaDr";
+	static const char letters[] = "oesgSdaDrf";
 	const char *at = strchr(letters, cell);
 
 	must(at != NULL && cell != '\0');
@@ -112,7 +114,8 @@ const char *
 rule_name(enum rule r)
 {
 	static const char *const names[] = {
-		"ok", "err", "skip", "glitch", "stream", "drop", "answer", "data", "reset"};
+		"ok", "err", "skip", "glitch", "stream", "drop", "answer", "data", "reset",
+		"feature"};
 
 	return names[r];
 }
@@ -138,7 +141,7 @@ stream_state_name(enum stream_state s)
 enum rule
 session_rule(enum role receiver, enum session_state s, enum login_step login, uint8_t type)
 {
-	static const uint8_t column_of[SESSION_STATES] = {0, 1, 4, 5, 6, 7, 8, 9};
+	static const uint8_t column_of[SESSION_STATES] = {0, 1, 5, 6, 7, 8, 9, 10};
 	unsigned column = column_of[s];
 
 	if (s == SESSION_HANDSHAKEN)
@@ -179,7 +182,8 @@ session_may_move(enum session_state from, enum session_state to)
 		[SESSION_FORWARDING] = TO(SESSION_DRAINING) | TO(SESSION_DETACHED) |
 			TO(SESSION_CLOSED),
 		[SESSION_DRAINING] = TO(SESSION_DETACHED) | TO(SESSION_CLOSED),
-		[SESSION_DETACHED] = TO(SESSION_CLOSED),
+		[SESSION_DETACHED] = TO(SESSION_AUTHENTICATED) | TO(SESSION_BOUND) |
+			TO(SESSION_FORWARDING) | TO(SESSION_DRAINING) | TO(SESSION_CLOSED),
 		[SESSION_CLOSED] = 0,
 	};
 

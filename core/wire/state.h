@@ -26,7 +26,7 @@ enum session_state {
 };
 
 /* What HANDSHAKEN waits for; see protocol.md section 11. */
-enum login_step { LOGIN_AUTH, LOGIN_WAIT, LOGIN_ANSWER };
+enum login_step { LOGIN_AUTH, LOGIN_WAIT, LOGIN_ANSWER, LOGIN_RESUME };
 
 enum stream_state {
 	STREAM_IDLE,
@@ -40,7 +40,8 @@ enum stream_state {
 /* How one direction of a stream has ended. */
 enum stream_end { END_OPEN, END_FIN, END_RESET };
 
-/* What a received frame is. The last three depend on the stream's history. */
+/* What a received frame is. The last but one three depend on the stream's history, the last on
+ * HELLO. */
 enum rule {
 	RULE_OK,
 	RULE_ERR,
@@ -51,6 +52,7 @@ enum rule {
 	RULE_ANSWER, /* ok if OPEN was not answered before */
 	RULE_DATA,   /* ok if OPEN was answered with OPEN_OK */
 	RULE_RESET,  /* ok if the sender ended with FIN */
+	RULE_FEATURE, /* ok if the feature was agreed */
 };
 
 const char *rule_name(enum rule r);

@@ -6,12 +6,14 @@ It knows the states of section 11, the numbering of section 7 and the credit of 
 received is checked strictly; what is sent is only followed, so that a test may send what it likes.
 """
 
-from aditwire import AGENT, CODES, EXT_DATAGRAM, FEATURES, FLOOR, LIMIT_MAX, SERVER, VERSION, Illegal
+from aditwire import (AGENT, CODES, EXT_DATAGRAM, FLOOR, LIMIT_MAX, NAMES, NOT_NUMBERED, RESERVED,
+                      RESUME, SERVER, VERSION, Illegal)
 
-BY_SERVER = {"AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL", "RESUME_OK", "BIND_OK", "BIND_FAIL", "OPEN",
-             "SPREAD"}
+BY_SERVER = {"AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL", "RESUME_OK", "RESUME_FAIL", "BIND_OK", "BIND_FAIL",
+             "OPEN", "SPREAD"}
 BY_AGENT = {"AUTH", "AUTH_ANSWER", "RESUME", "BIND", "OPEN_OK", "OPEN_FAIL", "REPORT"}
-LOGIN = {"HELLO", "AUTH", "AUTH_CHALLENGE", "AUTH_ANSWER", "AUTH_OK", "AUTH_FAIL"}
+LOGIN = {"HELLO", "AUTH", "AUTH_CHALLENGE", "AUTH_ANSWER", "AUTH_OK", "AUTH_FAIL", "RESUME", "RESUME_OK",
+         "RESUME_FAIL"}
 OPEN_STATES = ("AUTHENTICATED", "BOUND", "FORWARDING", "DRAINING")
 NOT_ERRORS = {CODES[c] for c in ("none", "shutdown", "leaving")}
 
@@ -58,6 +60,7 @@ class Machine:
         self.peer_hello = None
         self.state = "INIT"
         self.challenges = 0
+        self.tried = False              # RESUME was sent on this link
         self.tunnels = {}               # id -> "asked", "leaving", "bound", "failed", "gone"
         self.streams = {}
         self.last_id = 0
@@ -74,7 +77,7 @@ class Machine:
     def verdict(self, f):
         """ok, skip, glitch; or Illegal. Does not change anything."""
         name = f.name
-        if self.state == "CLOSED":
+        if self.state in ("CLOSED", "RESUMED"):
             return "drop"
         if name == "GOAWAY":
             if self.role == SERVER and f["last"] != 0:
@@ -86,7 +89,7 @@ class Machine:
             if f.type & 0x80:
                 raise Illegal("critical")
             return "glitch"
-        if name in FEATURES:
+        if name in RESERVED:
             raise Illegal("feature")
         if name in LOGIN or name in (BY_SERVER if self.role == SERVER else BY_AGENT):
             raise Illegal("state", detail="%s in %s" % (name, self.state))
@@ -99,13 +102,15 @@ class Machine:
     def _verdict_login(self, f):
         legal = {
             (SERVER, "INIT"): ("HELLO",),
-            (SERVER, "HS/AUTH"): ("AUTH",),
+            (SERVER, "HS/AUTH"): ("AUTH", "RESUME") if self.agreed(RESUME) else ("AUTH",),
             (SERVER, "HS/WAIT"): (),
             (SERVER, "HS/ANSWER"): ("AUTH_ANSWER",),
+            (SERVER, "HS/RESUME"): (),
             (AGENT, "INIT"): ("HELLO",),
             (AGENT, "HS/AUTH"): (),
             (AGENT, "HS/WAIT"): (),
             (AGENT, "HS/ANSWER"): ("AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL"),
+            (AGENT, "HS/RESUME"): ("RESUME_OK", "RESUME_FAIL"),
         }[self.role, self.state]
         if f.name not in legal:
             raise Illegal("state", detail="%s in %s" % (f.name, self.state))
@@ -113,7 +118,16 @@ class Machine:
             raise Illegal("challenges")
         if f.name == "HELLO":
             self._check_hello(f)
+        if f.name == "RESUME" and self.tried:
+            raise Illegal("again")
+        if f.name == "AUTH_OK" and f["resume"] and not self.agreed(RESUME):
+            raise Illegal("feature")
         return "ok"
+
+    def agreed(self, feature):
+        """Both HELLOs have it."""
+        theirs = self.peer_hello["features"] if self.peer_hello else 0
+        return bool(self.hello["features"] & theirs & feature)
 
     def _check_hello(self, f):
         if f["role"] == self.role:
@@ -206,7 +220,7 @@ class Machine:
     def received(self, f):
         """Judges and applies one frame; returns the verdict."""
         verdict = self.verdict(f)
-        if self.in_seq is not None:
+        if self.in_seq is not None and f.name not in NOT_NUMBERED:
             self.in_seq += 8 + len(f.payload)
         if verdict == "glitch":
             self.glitches += 1
@@ -216,15 +230,15 @@ class Machine:
 
     def sent(self, f):
         """Follows one frame of our own."""
-        if self.out_seq is not None:
+        if self.out_seq is not None and f.name not in NOT_NUMBERED:
             self.out_seq += 8 + len(f.payload)
         if f.known and self.state != "CLOSED":
             self._apply(f, False)
 
-    def sent_raw(self, n):
-        """Follows bytes that are not a frame known to us."""
-        if self.out_seq is not None:
-            self.out_seq += n
+    def sent_raw(self, data):
+        """Follows bytes that are not to be judged, but for what their first header says."""
+        if self.out_seq is not None and (len(data) < 4 or NAMES.get(data[3]) not in NOT_NUMBERED):
+            self.out_seq += len(data)
 
     def _apply(self, f, incoming):
         name = f.name
@@ -288,6 +302,13 @@ class Machine:
                 self.out_seq = 0
             else:
                 self.in_seq = 0
+        elif name == "RESUME":
+            self.tried = True
+            self.state = "HS/RESUME" if self.role == AGENT else "HS/WAIT"
+        elif name == "RESUME_FAIL":
+            self.state = "HS/AUTH"
+        elif name == "RESUME_OK":
+            self.state = "RESUMED"      # the link is another machine's now
         elif name == "AUTH_CHALLENGE":
             self.challenges += 1
             self.state = "HS/AUTH" if self.role == AGENT else "HS/ANSWER"

@@ -138,7 +138,7 @@ class Peer:
     def send_raw(self, data):
         """Bytes as they are; only counted."""
         self.log.append("> raw %d bytes %s" % (len(data), bytes(data[:32]).hex()))
-        self.m.sent_raw(len(data))
+        self.m.sent_raw(data)
         self.send_bytes(data)
 
     def send_unknown(self, type_, sid=0, body=b""):

@@ -31,16 +31,22 @@ AGENT, SERVER = 0, 1
 
 TYPES = {
     "HELLO": 0x01, "AUTH": 0x02, "AUTH_CHALLENGE": 0x03, "AUTH_ANSWER": 0x04, "AUTH_OK": 0x05,
-    "AUTH_FAIL": 0x06, "RESUME": 0x07, "RESUME_OK": 0x08, "BIND": 0x10, "BIND_OK": 0x11,
-    "BIND_FAIL": 0x12, "UNBIND": 0x13, "OPEN": 0x20, "OPEN_OK": 0x21, "OPEN_FAIL": 0x22,
+    "AUTH_FAIL": 0x06, "RESUME": 0x07, "RESUME_OK": 0x08, "RESUME_FAIL": 0x09, "BIND": 0x10,
+    "BIND_OK": 0x11, "BIND_FAIL": 0x12, "UNBIND": 0x13, "OPEN": 0x20, "OPEN_OK": 0x21, "OPEN_FAIL": 0x22,
     "DATA": 0x23, "FIN": 0x24, "RESET": 0x25, "DATAGRAM": 0x26, "CREDIT": 0x30, "BLOCKED": 0x31,
     "ACK": 0x32, "PING": 0x33, "PONG": 0x34, "REPORT": 0x35, "GOAWAY": 0x36,
     "SPREAD": 0x37,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
-# Types that need a feature, and the feature's bit.
-FEATURES = {"RESUME": 0x1, "RESUME_OK": 0x1, "REPORT": 0x2}
+# Bits of features, and the types of one that nobody agrees to.
+RESUME, REPORT = 0x1, 0x2
+RESERVED = {"REPORT"}
+
+# What concerns one link, and datagrams: not in the numbered sequence of section 7.
+NOT_NUMBERED = {"HELLO", "AUTH", "AUTH_CHALLENGE", "AUTH_ANSWER", "AUTH_OK", "AUTH_FAIL", "RESUME",
+                "RESUME_OK", "RESUME_FAIL", "ACK", "PING", "PONG", "DATAGRAM"}
+SECRET = 32
 
 # Where the stream id must not be 0, and where it may be either.
 STREAM_TYPES = {"OPEN", "OPEN_OK", "OPEN_FAIL", "DATA", "FIN", "RESET", "DATAGRAM"}
@@ -52,7 +58,7 @@ CODES = {
     "flow": 12, "overload": 13, "not_permitted": 20, "in_use": 21, "no_such_route": 22,
     "no_address": 23, "bad_request": 24, "no_such_tunnel": 30, "refused": 31,
     "connect_timeout": 32, "unreachable": 33, "no_such_host": 34, "client_reset": 40,
-    "target_reset": 41, "link_lost": 42, "expired": 43,
+    "target_reset": 41, "link_lost": 42, "expired": 43, "no_session": 44,
 }
 CODE_NAMES = {number: name for name, number in CODES.items()}
 
@@ -220,6 +226,9 @@ LAYOUT = {
     "AUTH_OK": [("session", "u64"), ("account", "name8"), ("agent", "name8"),
                 ("resume", "bytes16"), ("data", "bytes16"), ("tail", "tail")],
     "AUTH_FAIL": [("code", "u16"), ("retry_after_ms", "u32"), ("text", "str8")],
+    "RESUME": [("session", "u64"), ("secret", "bytes16"), ("received", "u64")],
+    "RESUME_OK": [("received", "u64")],
+    "RESUME_FAIL": _CODE_TEXT,
     "BIND": [("tunnel", "u32"), ("route", "name8"), ("name", "name8"), ("params", "params"),
              ("tail", "kind")],
     "BIND_OK": [("tunnel", "u32"), ("address", "str16"), ("tail", "tail")],
@@ -243,7 +252,7 @@ LAYOUT = {
 }
 
 DEFAULTS = {"magic": b"ADIT", "reserved": 0, "tail": [], "text": "", "retry_after_ms": 0,
-            "last": 0, "taken": 0, "features": 0, "resume": b"", "data": b"", "params": [], "code": 0}
+            "last": 0, "taken": 0, "features": 0, "resume": b"", "secret": bytes(SECRET), "data": b"", "params": [], "code": 0}
 
 
 def payload(name, /, **fields):
@@ -320,9 +329,22 @@ def _check_member(c):
         raise Illegal("range")
 
 
+def grant_of(resume):
+    """(milliseconds, secret) of AUTH_OK's resume, or None."""
+    if not resume:
+        return None
+    c = Cursor(resume)
+    grant = c.number(4), c.take(SECRET)
+    if c.left():
+        raise Illegal("long")
+    if grant[0] == 0:
+        raise Illegal("range")
+    return grant
+
+
 def parse(name, body):
     """Takes the payload of a known type apart; Illegal if it is not what its fields say."""
-    if name in FEATURES:
+    if name in RESERVED:
         raise Illegal("feature")
     c = Cursor(body)
     f = {}
@@ -341,6 +363,10 @@ def parse(name, body):
         raise Illegal("long")
     if name == "HELLO":
         _check_hello(f)
+    if name == "AUTH_OK":
+        grant_of(f["resume"])
+    if name == "RESUME" and len(f["secret"]) != SECRET:
+        raise Illegal("range")
     if name == "CREDIT" and f["bytes"] == f["taken"] == 0:
         raise Illegal("zero")
     if name == "BIND" and f["tunnel"] == 0:

@@ -59,8 +59,8 @@ def test_vector(name, data, verdict):
 def test_vectors_are_complete():
     good = [v for v in VECTORS if v[2].startswith("ok ")]
     seen = {re.match(r"ok type=(\w+)", v[2]).group(1) for v in good}
-    assert seen == set(TYPES) - set(wire.FEATURES)
-    assert {wire.NAMES.get(v[1][3]) for v in VECTORS if v[2] == "err feature"} == set(wire.FEATURES)
+    assert seen == set(TYPES) - wire.RESERVED
+    assert {wire.NAMES.get(v[1][3]) for v in VECTORS if v[2] == "err feature"} == wire.RESERVED
     assert len([v for v in VECTORS if v[2].startswith("err ")]) >= 30
     assert len({v[0] for v in VECTORS}) == len(VECTORS)
 
@@ -96,9 +96,9 @@ def test_token_form():
 class Driver:
     """Brings a Machine into a state by a legal conversation."""
 
-    def __init__(self, role):
-        self.role = role
-        self.m = Machine(role, dict(HELLO, role=role))
+    def __init__(self, role, features=0):
+        self.role, self.features = role, features
+        self.m = Machine(role, dict(HELLO, role=role, features=features))
 
     def by(self, who, name, sid=0, /, **fields):
         f = decode(frame(name, sid, **fields))[0]
@@ -109,7 +109,7 @@ class Driver:
 
     def to(self, state):
         steps = [("INIT", []), ("HS/AUTH", ["hello"]), ("HS/WAIT", ["hello", "auth"]),
-                 ("HS/ANSWER", ["hello", "auth"]),
+                 ("HS/ANSWER", ["hello", "auth"]), ("HS/RESUME", ["hello", "resume"]),
                  ("AUTHENTICATED", ["hello", "auth", "auth_ok"]),
                  ("BOUND", ["hello", "auth", "auth_ok", "bind"]),
                  ("FORWARDING", ["hello", "auth", "auth_ok", "bind", "open"]),
@@ -119,17 +119,20 @@ class Driver:
             getattr(self, step)()
         if state == "HS/ANSWER" and self.role == SERVER:
             self.by(SERVER, "AUTH_CHALLENGE")
-        if state == "HS/WAIT" and self.role == AGENT:
-            self.m.state = state        # the text: the agent is never there
+        if (state, self.role) in (("HS/WAIT", AGENT), ("HS/RESUME", SERVER)):
+            self.m.state = state        # the text: this end is never there
         assert self.m.state == state
         return self.m
 
     def hello(self):
-        self.by(AGENT, "HELLO", **dict(HELLO, role=AGENT))
-        self.by(SERVER, "HELLO", **dict(HELLO, role=SERVER))
+        self.by(AGENT, "HELLO", **dict(HELLO, role=AGENT, features=self.features))
+        self.by(SERVER, "HELLO", **dict(HELLO, role=SERVER, features=self.features))
 
     def auth(self):
         self.by(AGENT, "AUTH", **SAMPLE["AUTH"])
+
+    def resume(self):
+        self.by(AGENT, "RESUME", **SAMPLE["RESUME"])
 
     def auth_ok(self):
         self.by(SERVER, "AUTH_OK", **SAMPLE["AUTH_OK"])
@@ -159,12 +162,12 @@ def judge(m, f):
 @pytest.mark.parametrize("role", [SERVER, AGENT], ids=["server", "agent"])
 def test_session_table(role):
     table = TABLES["session"][role]
-    assert len(table) == 29 * 10
+    assert len(table) == 30 * 11
     for (name, state), want in table.items():
-        assert want in ("ok", "err", "skip", "glitch", "stream", "drop"), (name, state)
+        assert want in ("ok", "err", "skip", "glitch", "stream", "drop", "feature"), (name, state)
         if state == "DETACHED":
             continue
-        m = Driver(role).to(state)
+        m = Driver(role, wire.RESUME if state == "HS/RESUME" else 0).to(state)
         got = judge(m, sample(name, 2 if name in wire.STREAM_TYPES else 0, role))
         if want == "stream":
             # The stream of the conversation is OPENING, and one that never was is IDLE.
@@ -176,6 +179,10 @@ def test_session_table(role):
             assert judge(m, sample(name, sid, role)) == expected, (name, state)
             if name in wire.EITHER_TYPES:
                 assert got == "ok", (name, state)
+        elif want == "feature":
+            assert got == "err", (name, state)
+            m = Driver(role, wire.RESUME).to(state)
+            assert judge(m, sample(name, 0, role)) == "ok", (name, state)
         elif name == "PONG" and want == "ok":
             assert got == "glitch", (name, state)      # nobody sent the PING
             m.sent(decode(frame("PING", token=1))[0])

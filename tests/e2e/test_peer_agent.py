@@ -485,7 +485,7 @@ def test_session_cell_wait(w, name):
     if "ok" in legal and name != "GOAWAY":
         p.make(name, **tables.sample_fields(name, SERVER))
     else:
-        p.m.sent_raw(len(behind))
+        p.m.sent_raw(behind)
     p.send_bytes(auth + behind)
     if legal == {"err"}:
         p.expect_close("protocol")

@@ -253,6 +253,7 @@ def test_ack_of_what_was_never_sent(w):
 
 def test_ack_never_goes_back(w):
     p = w.login(auto_ack=False)
+    p.bind()
     p.ping()
     p.send("ACK", received=p.m.in_seq)
     p.send("ACK", received=p.m.in_seq)  # the same again is legal
@@ -263,6 +264,7 @@ def test_ack_never_goes_back(w):
 
 def test_ack_inside_a_frame(w):
     p = w.login(auto_ack=False)
+    p.bind()
     p.ping()
     p.send("ACK", received=p.m.in_seq - 3)
     p.ping()

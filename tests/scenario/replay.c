@@ -211,7 +211,7 @@ act_auth_ok(struct play *y, char **a)
 	struct msg_auth_ok m = {.session = 7,
 		.account = text_of("acme"),
 		.agent = text_of(a[1]),
-		.resume = text_of(NULL),
+		.secret = text_of(NULL),
 		.data = text_of(NULL)};
 
 	mux_send_auth_ok(&y->e->m, &m);
@@ -363,7 +363,7 @@ static void
 act_detach(struct play *y, char **a)
 {
 	(void)a;
-	mux_detach(&y->e->m);
+	mux_detach(&y->e->m, y->p.now);
 }
 
 static const struct {

@@ -107,13 +107,14 @@ wire_tests = \
 	%D%/test-mux-datagram \
 	%D%/test-mux-limits \
 	%D%/test-mux-random \
+	%D%/test-mux-resume \
 	%D%/test-mux-sim \
 	%D%/test-rate \
 	%D%/test-state \
 	%D%/test-vectors
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
-pair_sources = %D%/pair.c %D%/pair.h
+pair_sources = %D%/pair.c %D%/pair.h %D%/pairlink.c %D%/pairlink.h
 pairops_sources = $(pair_sources) %D%/pairops.c %D%/pairops.h
 frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_frame_LDADD = $(unit_libs)
@@ -130,6 +131,8 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_mux_limits_LDADD = $(unit_libs)
 %C%_test_mux_random_SOURCES = %D%/test-mux-random.c $(pairops_sources)
 %C%_test_mux_random_LDADD = $(unit_libs)
+%C%_test_mux_resume_SOURCES = %D%/test-mux-resume.c $(pair_sources)
+%C%_test_mux_resume_LDADD = $(unit_libs)
 %C%_test_mux_sim_SOURCES = %D%/test-mux-sim.c %D%/simlink.c %D%/simlink.h $(pair_sources)
 %C%_test_mux_sim_LDADD = $(unit_libs)
 %C%_test_rate_LDADD = $(unit_libs)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "pair.h"
+#include "pairlink.h"
 #include "util/compiler.h"
 #include "util/cursor.h"
 #include "wire/mux_priv.h"
@@ -226,7 +227,7 @@ login_step(struct end *e)
 	struct msg_auth_ok ok = {.session = 77,
 		.account = text_of("acme"),
 		.agent = text_of("web1"),
-		.resume = text_of(NULL),
+		.secret = text_of(PAIR_SECRET),
 		.data = text_of("server")};
 
 	if (e->silent)
@@ -445,6 +446,49 @@ on_fetch(struct mux *m, struct mux_stream *st, size_t n)
 	return r;
 }
 
+/* A buffer for output, counted by reference. */
+struct outbuf {
+	unsigned refs;
+	uint8_t p[65536];
+};
+
+static void
+outbuf_unref(struct outbuf *b)
+{
+	if (b != NULL && --b->refs == 0)
+		free(b);
+}
+
+static void *
+on_keep(struct mux *m, uint8_t *buffer)
+{
+	struct end *e = end_of(m);
+
+	must(e->buf != NULL && buffer == e->buf->p);
+	if (e->n_kept++ % 4 == 3)
+		return NULL;
+	e->buf->refs++;
+	return e->buf;
+}
+
+static void
+on_drop(struct mux *m, void *kept)
+{
+	(void)m;
+	outbuf_unref(kept);
+}
+
+static void
+on_lost(struct mux *m, uint16_t code, const char *text)
+{
+	struct end *e = end_of(m);
+
+	must(m->state == SESSION_DETACHED && mux_can_resume(m) && text != NULL);
+	must(code == CODE_NOTHING_HEARD);
+	e->n_lost++;
+	pair_peer(e)->out.from = pair_peer(e)->out.to;
+}
+
 static void
 on_goaway(struct mux *m, const struct msg_goaway *goaway)
 {
@@ -464,7 +508,7 @@ on_spread(struct mux *m, uint32_t ms)
 static void
 on_wake(struct mux *m)
 {
-	must(!end_of(m)->closed);
+	must(!end_of(m)->closed && m->linked);
 	end_of(m)->awake = true;
 	end_of(m)->n_wake++;
 }
@@ -503,6 +547,9 @@ static const struct mux_ops ops = {
 	.fetch = on_fetch,
 	.goaway = on_goaway,
 	.spread = on_spread,
+	.lost = on_lost,
+	.keep = on_keep,
+	.drop = on_drop,
 	.wake = on_wake,
 	.closed = on_closed,
 };
@@ -540,12 +587,18 @@ end_init(struct end *e, struct pair *p, const struct mux_conf *conf)
 	memset(&e->m, 0xa5, sizeof(e->m)); /* mux_init() takes what it finds */
 	e->pair = p;
 	mux_init(&e->m, conf, &ops, e, nonce, p->now);
+	if (conf->resume_ms > 0 && conf->retained == NULL) {
+		e->m.conf.retained = &e->retained;
+		e->retained.max = SIZE_MAX;
+	}
 }
 
 void
 end_fini(struct end *e)
 {
 	mux_fini(&e->m);
+	must(e->retained.bytes == 0);
+	pairlink_fini(e);
 	for (size_t i = 0; i < e->n_socks; i++) {
 		must(e->socks[i]->st == NULL); /* gone() came for all of them */
 		free(e->socks[i]);
@@ -588,14 +641,35 @@ link_room(struct link *l, size_t n)
 	}
 }
 
+/* What may be retained is put out where it can stay. */
+static size_t
+output_kept(struct end *e, uint8_t *p, size_t cap)
+{
+	size_t n;
+
+	cap = MIN(cap, sizeof(e->buf->p));
+	e->buf = xmalloc(sizeof(*e->buf));
+	e->buf->refs = 1;
+	n = mux_output(&e->m, e->pair->now, e->buf->p, cap);
+	must(n <= cap);
+	memcpy(p, e->buf->p, n);
+	outbuf_unref(e->buf);
+	e->buf = NULL;
+	return n;
+}
+
 size_t
 end_output(struct end *e, size_t cap)
 {
+	struct mux *m = pairlink_mux(e);
 	struct link *l = &e->out;
 	size_t n;
 
 	link_room(l, cap);
-	n = mux_output(&e->m, e->pair->now, l->p + l->to, cap);
+	if (m->can_resume)
+		n = output_kept(e, l->p + l->to, cap);
+	else
+		n = mux_output(m, e->pair->now, l->p + l->to, cap);
 	must(n <= cap && (n > 0 || e->aside == NULL));
 	l->to += n;
 	if (e->aside != NULL) {
@@ -606,8 +680,8 @@ end_output(struct end *e, size_t cap)
 		free(e->aside);
 		e->aside = NULL;
 	}
-	must(n > 0 || !mux_wants_output(&e->m)); /* whoever gets nothing stops asking */
-	if (!mux_wants_output(&e->m))
+	must(n > 0 || !mux_wants_output(m)); /* whoever gets nothing stops asking */
+	if (!mux_wants_output(m))
 		e->awake = false;
 	return n;
 }
@@ -616,9 +690,17 @@ end_output(struct end *e, size_t cap)
 static size_t
 receive_some(struct end *e, const uint8_t *p, size_t n)
 {
+	struct mux *m = pairlink_mux(e);
 	struct mux_stream *st;
 	size_t aside = mux_expects(&e->m, &st);
 
+	if (m != &e->m) {
+		int rest = mux_recv(m, e->pair->now, p, n);
+
+		if (m->given_away)
+			pairlink_given(e, p, n, rest);
+		return n;
+	}
 	if (e->m.conf.aside_min == 0) {
 		mux_recv(&e->m, e->pair->now, p, n);
 		return n;
@@ -665,6 +747,12 @@ end_deliver(struct end *e, size_t n)
 	return n;
 }
 
+bool
+end_wants_output(struct end *e)
+{
+	return mux_wants_output(pairlink_mux(e));
+}
+
 void
 pair_pump(struct pair *p)
 {
@@ -674,7 +762,7 @@ pair_pump(struct pair *p)
 	while (again) {
 		again = false;
 		for (size_t i = 0; i < 2; i++) {
-			while (mux_wants_output(&ends[i]->m) && end_output(ends[i], 65536) > 0)
+			while (end_wants_output(ends[i]) && end_output(ends[i], 65536) > 0)
 				again = true;
 			if (end_deliver(ends[i], EVERYTHING) > 0)
 				again = true;
@@ -914,7 +1002,11 @@ end_check(const struct end *e)
 		if (st->flow != NULL)
 			add_flow(&s, st->flow);
 	}
-	must(e->awake || !mux_wants_output(m));
+	must(e->awake || !mux_wants_output(pairlink_mux((struct end *)e)));
+	if (m->can_resume && mux_alive(m))
+		must(e->retained.bytes == m->tx_seq - m->tx_acked);
+	must(m->tx_acked <= m->tx_at && m->tx_at <= m->tx_seq && m->rx_acked <= m->rx_seq);
+	must(m->again != NULL || !m->linked || m->tx_at == m->tx_seq);
 	must(m->n_streams == s.n && m->n_opening == s.opening);
 	must(m->tx_over == s.tx_over && m->rx_over == s.rx_over);
 	must(mux_over(m) || !mux_alive(m) || m->tx_over <= m->peer.session_window + m->tx_session_credit);

@@ -21,6 +21,7 @@
 #include "wire/mux.h"
 
 #define PAIR_RTT_US 1000
+#define PAIR_SECRET "thirty-two bytes that are a key!"
 
 struct end;
 
@@ -53,6 +54,13 @@ struct end {
 	uint8_t *aside;  /* what fetch() has taken, until it is behind the output */
 	size_t aside_n;
 	unsigned n_fetched, n_moved; /* how often payload went aside, out and in */
+	struct outbuf *buf;          /* of the output under way, which is to be retained */
+	unsigned n_kept;             /* how often such a buffer was kept */
+	struct mux_pool retained;
+	struct mux *fresh; /* opens another link (pairlink.h); NULL once that is done */
+	uint16_t fresh_code; /* how that ended */
+	unsigned n_lost, n_resumed, n_refused;
+	int attach_rc;
 	struct sock **socks;
 	size_t n_socks, socks_cap;
 	/* how the owner behaves */
@@ -89,6 +97,8 @@ void end_fini(struct end *e);
 
 struct end *pair_peer(struct end *e);
 
+/* Whether it has anything for its link, which the fresh mux may still be opening. */
+bool end_wants_output(struct end *e);
 /* One mux_output() into the link; returns the bytes. */
 size_t end_output(struct end *e, size_t cap);
 /* Delivers up to n bytes that e has put out to the other end. */

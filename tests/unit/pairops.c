@@ -204,7 +204,7 @@ op_end(struct run *r)
 		mux_fail(&e->m, CODE_REPLACED, "a newer login");
 		break;
 	case 1:
-		mux_detach(&e->m);
+		mux_detach(&e->m, r->p.now);
 		break;
 	case 2:
 		mux_drain(&e->m, e == &r->p.server ? CODE_SHUTDOWN : CODE_LEAVING, 10, NULL);

@@ -64,15 +64,27 @@ test_types(void)
 
 	for (uint8_t t = frame_next_type(0); t != 0; t = frame_next_type(t), n++)
 		sane &= frame_known(t) && !(t & FRAME_CRITICAL);
-	is_int(n, 27, "the types of version 1");
+	is_int(n, 28, "the types of version 1");
 	ok(sane, "each has a name, and the critical bit is free");
 	n = 0;
 	for (unsigned t = 0; t < 256; t++)
 		n += frame_known((uint8_t)t);
-	is_int(n, 27, "and there are no others");
+	is_int(n, 28, "and there are no others");
 	is_int(frame_next_type(FRAME_SPREAD), 0, "SPREAD is the last");
 	is_int(frame_next_type(0xff), 0, "nothing follows the highest number");
 	is_str(frame_name(FRAME_AUTH_CHALLENGE), "AUTH_CHALLENGE", "a name");
+	n = 0;
+	for (uint8_t t = frame_next_type(0); t != 0; t = frame_next_type(t))
+		n += frame_numbered(t);
+	is_int(n, 15, "so many kinds are numbered");
+	ok(frame_numbered(FRAME_BIND) && frame_numbered(FRAME_CREDIT) && frame_numbered(FRAME_DATA) &&
+			frame_numbered(FRAME_BLOCKED) && frame_numbered(FRAME_GOAWAY) &&
+			frame_numbered(0x7f) && frame_numbered(0xff),
+		"those of the session and its streams, and unknown ones");
+	ok(!frame_numbered(FRAME_HELLO) && !frame_numbered(FRAME_RESUME_FAIL) &&
+			!frame_numbered(FRAME_ACK) && !frame_numbered(FRAME_PING) &&
+			!frame_numbered(FRAME_PONG) && !frame_numbered(FRAME_DATAGRAM),
+		"not those of a link, and not datagrams");
 	is_str(frame_name(0x7f), NULL, "none");
 }
 

@@ -191,8 +191,8 @@ static void
 test_login(void)
 {
 	struct msg_auth a = {text_of("token"), text_of("web1"), text_of("proof")}, b;
-	struct msg_auth_ok ok1 = {0xfedcba9876543210, text_of("acme"), text_of("web1"),
-		text_of("again"), text_of("server")}, ok2;
+	struct msg_auth_ok ok1 = {0xfedcba9876543210, text_of("acme"), text_of("web1"), 60000,
+		text_of("thirty-two bytes that are a key!"), text_of("server")}, ok2;
 	struct msg_auth_fail fail = {3, 90000, text_of("no")}, fail2;
 	struct text data;
 	uint8_t p[512];
@@ -204,9 +204,16 @@ test_login(void)
 
 	n = msg_auth_ok_encode(p, sizeof(p), &ok1);
 	ok(msg_auth_ok_decode(p, n, &ok2) == NULL && ok2.session == ok1.session, "AUTH_OK");
-	ok(same(ok2.account, "acme") && same(ok2.agent, "web1") && same(ok2.resume, "again") &&
+	ok(same(ok2.account, "acme") && same(ok2.agent, "web1") && ok2.resume_ms == 60000 &&
+			same(ok2.secret, "thirty-two bytes that are a key!") &&
 			same(ok2.data, "server"),
 		"its fields");
+	cut_and_stretch("AUTH_OK", judge_auth_ok, p, n, true);
+	ok1.resume_ms = 0;
+	ok1.secret = text_of(NULL);
+	n = msg_auth_ok_encode(p, sizeof(p), &ok1);
+	ok(msg_auth_ok_decode(p, n, &ok2) == NULL && ok2.resume_ms == 0 && ok2.secret.n == 0,
+		"without anything to resume with");
 	cut_and_stretch("AUTH_OK", judge_auth_ok, p, n, true);
 
 	n = msg_auth_fail_encode(p, sizeof(p), &fail);

@@ -276,7 +276,7 @@ test_unanswered(void)
 	is_int(far->n_got, 1, "the first datagram waits for no answer");
 	sock_datagram(far, 10);
 	is_int(far->st->flow->n, 0, "the agent's does not wait at all");
-	mux_detach(&p.server.m);
+	mux_detach(&p.server.m, p.now);
 	sock_datagram(k, 10);
 	is_int(k->st->flow->n, 0, "nor is anything kept for a link that is lost");
 	pair_fini(&p);

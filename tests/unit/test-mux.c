@@ -69,9 +69,9 @@ test_challenges(void)
 	is_int(p.agent.m.state, SESSION_AUTHENTICATED, "login with eight challenges");
 	is_int(p.agent.n_challenge, 8, "each came");
 	is_int(p.server.n_answer, 8, "and was answered");
-	is_int(p.server.m.rx_total - p.server.m.rx_base, p.agent.m.tx_total - p.agent.m.tx_base,
+	is_int(p.server.m.rx_seq, p.agent.m.tx_seq,
 		"the agent's bytes are numbered from its last answer on");
-	is_int(p.agent.m.rx_total - p.agent.m.rx_base, p.server.m.tx_total - p.server.m.tx_base,
+	is_int(p.agent.m.rx_seq, p.server.m.tx_seq,
 		"the server's from AUTH_OK on");
 	pair_fini(&p);
 
@@ -111,7 +111,7 @@ test_late_verdict(void)
 	struct msg_auth_ok auth_ok = {.session = 5,
 		.account = text_of("acme"),
 		.agent = text_of("web1"),
-		.resume = text_of(NULL),
+		.secret = text_of(NULL),
 		.data = text_of(NULL)};
 
 	pair_init(&p, NULL, NULL);
@@ -125,7 +125,7 @@ test_late_verdict(void)
 	pair_init(&p, NULL, NULL);
 	p.server.silent = true;
 	pair_pump(&p);
-	mux_detach(&p.server.m);
+	mux_detach(&p.server.m, p.now);
 	is_int(p.server.m.state, SESSION_CLOSED, "a link lost before login leaves nothing");
 	mux_send_auth_ok(&p.server.m, &auth_ok);
 	mux_send_challenge(&p.server.m, text_of("x"));
@@ -646,8 +646,8 @@ late_words(struct pair *p, struct sock *k, struct sock *far)
 	mux_drain(&p->server.m, CODE_SHUTDOWN, 0, NULL);
 	mux_drain(&p->agent.m, CODE_LEAVING, 0, NULL);
 	mux_fail(&p->server.m, CODE_INTERNAL, NULL);
-	mux_detach(&p->agent.m);
-	mux_detach(&p->server.m);
+	mux_detach(&p->agent.m, p->now);
+	mux_detach(&p->server.m, p->now);
 	mux_open_ok(far->st);
 	mux_ready(far->st);
 	mux_consumed(k->st, 1);
@@ -680,8 +680,8 @@ test_late_words(void)
 	pair_fini(&p);
 
 	k = begin_stream(&p);
-	mux_detach(&p.server.m);
-	mux_detach(&p.agent.m);
+	mux_detach(&p.server.m, p.now);
+	mux_detach(&p.agent.m, p.now);
 	sock_peer(k)->got = 1;
 	k->st->rx_got = 1;
 	late_words(&p, k, sock_peer(k));
@@ -733,7 +733,7 @@ test_detach(void)
 	struct pair p;
 	struct sock *k = begin_stream(&p);
 
-	mux_detach(&p.server.m);
+	mux_detach(&p.server.m, p.now);
 	is_int(p.server.m.state, SESSION_DETACHED, "the link is lost");
 	ok(k->reset && k->code == CODE_LINK_LOST && !p.server.closed, "streams end, the session waits");
 	is_int(mux_deadline(&p.server.m).ns, MONO_NEVER.ns, "for its owner, not for the clock");

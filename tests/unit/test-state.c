@@ -154,6 +154,7 @@ static const struct {
 	{"HS/AUTH", SESSION_HANDSHAKEN, LOGIN_AUTH},
 	{"HS/WAIT", SESSION_HANDSHAKEN, LOGIN_WAIT},
 	{"HS/ANSWER", SESSION_HANDSHAKEN, LOGIN_ANSWER},
+	{"HS/RESUME", SESSION_HANDSHAKEN, LOGIN_RESUME},
 	{"AUTHENTICATED", SESSION_AUTHENTICATED, LOGIN_WAIT},
 	{"BOUND", SESSION_BOUND, LOGIN_AUTH},
 	{"FORWARDING", SESSION_FORWARDING, LOGIN_AUTH},
@@ -256,8 +257,10 @@ test_moves(void)
 		for (enum session_state t = SESSION_INIT; t < SESSION_STATES; t++)
 			n += session_may_move(s, t);
 	}
-	is_int(n, 18, "the moves of a session are counted");
+	is_int(n, 22, "the moves of a session are counted");
 	ok(!session_may_move(SESSION_HANDSHAKEN, SESSION_DETACHED), "only a login can be resumed");
+	ok(!session_may_move(SESSION_DETACHED, SESSION_HANDSHAKEN), "and needs no login again");
+	ok(session_may_move(SESSION_DETACHED, SESSION_FORWARDING), "but goes on where it was");
 	ok(session_may_move(SESSION_BOUND, SESSION_DRAINING), "BOUND may drain");
 	n = 0;
 	for (enum stream_state s = STREAM_IDLE; s < STREAM_STATES; s++)

@@ -26,6 +26,8 @@ recode(uint8_t type, const uint8_t *p, size_t n, uint8_t *out, size_t cap)
 		struct text data;
 		struct msg_auth_ok auth_ok;
 		struct msg_auth_fail auth_fail;
+		struct msg_resume resume;
+		struct msg_resume_ok resume_ok;
 		struct msg_bind bind;
 		struct msg_bind_ok bind_ok;
 		struct msg_bind_fail bind_fail;
@@ -49,6 +51,10 @@ recode(uint8_t type, const uint8_t *p, size_t n, uint8_t *out, size_t cap)
 		TRY(auth_ok, auth_ok);
 	case FRAME_AUTH_FAIL:
 		TRY(auth_fail, auth_fail);
+	case FRAME_RESUME:
+		TRY(resume, resume);
+	case FRAME_RESUME_OK:
+		TRY(resume_ok, resume_ok);
 	case FRAME_BIND:
 		TRY(bind, bind);
 	case FRAME_BIND_OK:
@@ -60,6 +66,7 @@ recode(uint8_t type, const uint8_t *p, size_t n, uint8_t *out, size_t cap)
 		TRY(open, open);
 	case FRAME_OPEN_FAIL:
 	case FRAME_RESET:
+	case FRAME_RESUME_FAIL:
 		TRY(end, end);
 	case FRAME_GOAWAY:
 		TRY(goaway, goaway);

@@ -1,7 +1,7 @@
 core_sources += \
 	%D%/code.c %D%/code.h \
 	%D%/frame.c %D%/frame.h \
-	%D%/msg.c %D%/msg.h \
+	%D%/msg.c %D%/msg_encode.c %D%/msg.h \
 	%D%/mux.c %D%/mux.h %D%/mux_priv.h \
 	%D%/mux_credit.c \
 	%D%/mux_datagram.c \

@@ -41,6 +41,10 @@ struct text text_of(const char *s); /* of a terminated string; NULL is empty */
 /* Copies into a terminated string, cut at cap - 1; returns dst. */
 char *text_copy(char *dst, size_t cap, struct text t);
 
+/* Bytes of the UTF-8 character at the beginning of n > 0 bytes; 0: it is none, or a control
+ * character. */
+size_t msg_character(const uint8_t *p, size_t n);
+
 /* instance: which running agent this is, 0 if it does not say; member: which of its sessions, from
  * 1. */
 struct msg_hello {

@@ -209,6 +209,7 @@ mux_send_spread(struct mux *m, uint32_t ms)
 	mux_wake(m);
 }
 
+void
 mux_detach(struct mux *m, struct mono now)
 {
 	if (mux_over(m) || !m->linked)

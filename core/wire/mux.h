@@ -258,7 +258,8 @@ struct mux {
 	int64_t resume_ms;
 	uint8_t secret[MSG_SECRET]; /* agent */
 	enum session_state before;  /* DETACHED: what it is apart from that */
-	struct mono detached_at, progress_at; /* progress: an ACK with news, or nothing to wait for */
+	struct mono detached_at;
+	struct mono progress_at; /* the last ACK with news, or nothing waited for one */
 	struct list retained; /* struct piece: bytes tx_acked to tx_seq */
 	struct piece *again;  /* with the byte at tx_at; NULL: all were sent on this link */
 	bool again_inside;    /* that byte may be in the middle of a frame */

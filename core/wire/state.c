@@ -4,9 +4,9 @@
 /* The tables of protocol.md section 11. Constant; any thread.
  *
  * One letter is one cell: o ok, e err, s skip, g glitch, S stream, d drop, a answer, D data,
- * r reset, f feature. Columns of the session tables: INIT, HANDSHAKEN/AUTH, /WAIT, /ANSWER, /RESUME,
- * AUTHENTICATED, BOUND, FORWARDING, DRAINING, DETACHED, CLOSED. Columns of the stream tables: IDLE, OPENING,
- * ACTIVE, CLOSING/open, CLOSING/ended, CLOSED. */
+ * r reset, f feature. Columns of the session tables: INIT, HANDSHAKEN/AUTH, /WAIT, /ANSWER,
+ * /RESUME, AUTHENTICATED, BOUND, FORWARDING, DRAINING, DETACHED, CLOSED. Columns of the stream
+ * tables: IDLE, OPENING, ACTIVE, CLOSING/open, CLOSING/ended, CLOSED. */
 
 #include <config.h>
 

@@ -39,6 +39,7 @@ TESTS += $(util_tests)
 
 io_tests = \
 	%D%/test-conn \
+	%D%/test-conn-move \
 	%D%/test-dgram \
 	%D%/test-listen \
 	%D%/test-mbox \
@@ -53,6 +54,8 @@ TESTS += $(io_tests)
 link_sources = %D%/linkend.c %D%/linkend.h %D%/layers.c %D%/layers.h
 %C%_test_conn_SOURCES = %D%/test-conn.c $(link_sources)
 %C%_test_conn_LDADD = $(unit_libs)
+%C%_test_conn_move_SOURCES = %D%/test-conn-move.c $(link_sources)
+%C%_test_conn_move_LDADD = $(unit_libs)
 %C%_test_dgram_LDADD = $(unit_libs)
 %C%_test_listen_LDADD = $(unit_libs)
 %C%_test_mbox_LDADD = $(unit_libs)

@@ -17,6 +17,7 @@
 #include "ctl/plugset.h"
 #include "ctl/schema.h"
 #include "plug/module.h"
+#include "tunnel/door.h"
 #include "util/compiler.h"
 #include "util/units.h"
 
@@ -233,6 +234,111 @@ fail_at(const struct plug_entry *p, struct err *e, const char *fmt, ...)
 	return err_at(e, p->file, p->line, "%s: %s", p->name, text);
 }
 
+/* The same for the option listen of one. */
+static int ATTR_PRINTF(3, 4)
+fail_listen(const struct plug_entry *p, struct err *e, const char *fmt, ...)
+{
+	const char *file = p->file;
+	int line = p->line;
+	char text[600];
+	va_list ap;
+
+	for (size_t i = 0; i < p->n_values; i++)
+		if (strcmp(p->value[i].key, "listen") == 0) {
+			file = p->value[i].file;
+			line = p->value[i].line;
+		}
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return err_at(e, file, line, "%s: \"listen\": %s", p->name, text);
+}
+
+static bool
+listens_on(const struct module *m, const struct addr *a)
+{
+	for (size_t i = 0; i < m->n_listen; i++)
+		if (addr_equal(&m->listen[i], a))
+			return true;
+	return false;
+}
+
+/* A transport that does not encrypt stays on this machine, or inside one that does and shares its
+ * address, unless it is allowed. */
+static int
+check_plain(const struct plugset *set, const struct plug_entry *p, struct err *e)
+{
+	const struct module *m = p->module;
+	char text[ADDR_TEXT_MAX];
+
+	if (m->transport.encrypted != 0 || m->allow_plain)
+		return 0;
+	for (size_t i = 0; i < m->n_listen; i++) {
+		bool inside = false;
+
+		for (size_t k = 0; k < set->n && m->transport.secure_scheme != NULL; k++) {
+			const struct module *o = set->entry[k].module;
+
+			inside |= o->plugin->kind == ADIT_KIND_TRANSPORT &&
+				  o->transport.encrypted != 0 && listens_on(o, &m->listen[i]);
+		}
+		if (!inside && !addr_is_loopback(&m->listen[i]))
+			return fail_listen(p, e,
+				"%s does not encrypt, and \"%s\" is not a loopback address; use a "
+				"transport that encrypts%s, or set allow_plain = true", p->name,
+				addr_text(&m->listen[i], text, sizeof(text)),
+				m->transport.secure_scheme != NULL ? ", here as well" : "");
+	}
+	return 0;
+}
+
+/* Two transports of one address must be told apart by what a link begins with. */
+static int
+check_shared(const struct plug_entry *a, const struct plug_entry *b, struct err *e)
+{
+	const struct module *ma = a->module, *mb = b->module;
+	const struct plug_entry *mute = NULL;
+	char text[ADDR_TEXT_MAX];
+
+	if (ma->layer.size != 0 && ma->transport.probe == NULL)
+		mute = a;
+	else if (mb->layer.size != 0 && mb->transport.probe == NULL)
+		mute = b;
+	for (size_t i = 0; i < mb->n_listen; i++) {
+		if (!listens_on(ma, &mb->listen[i]))
+			continue;
+		addr_text(&mb->listen[i], text, sizeof(text));
+		if (mute != NULL)
+			return fail_listen(b, e,
+				"%s cannot be shared with %s, because links by %s are not told by "
+				"their first bytes", text, a->name, mute->name);
+		if (ma->layer.size == 0 && mb->layer.size == 0)
+			return fail_listen(b, e,
+				"%s cannot be shared with %s: links by both look the same", text,
+				a->name);
+	}
+	return 0;
+}
+
+/* As many as there may be, struct door: all of different schemes. */
+static int
+check_crowd(const struct plugset *set, const struct plug_entry *p, struct err *e)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < p->module->n_listen; i++) {
+		size_t n = 0;
+
+		for (size_t k = 0; k < set->n; k++)
+			n += listens_on(set->entry[k].module, &p->module->listen[i]);
+		if (n > DOOR_WAYS_MAX)
+			return fail_listen(p, e, "%s is shared by %zu transports, at most %d can",
+				addr_text(&p->module->listen[i], text, sizeof(text)), n,
+				DOOR_WAYS_MAX);
+	}
+	return 0;
+}
+
 /* Two listeners that the kernel would not let stand beside each other. */
 static bool
 addr_overlap(const struct addr *a, const struct addr *b)
@@ -250,7 +356,8 @@ check_listen(const struct plug_entry *a, const struct plug_entry *b, struct err 
 
 	for (size_t i = 0; i < ma->n_listen; i++)
 		for (size_t j = a == b ? i + 1 : 0; j < mb->n_listen; j++)
-			if (addr_overlap(&ma->listen[i], &mb->listen[j]))
+			if (addr_overlap(&ma->listen[i], &mb->listen[j]) &&
+				(a == b || !addr_equal(&ma->listen[i], &mb->listen[j])))
 				return fail_at(b, e,
 					"listens on %s, which is an address of %s already",
 					addr_text(&mb->listen[j], text, sizeof(text)), a->name);
@@ -270,6 +377,8 @@ check_pair(const struct plug_entry *a, const struct plug_entry *b, struct err *e
 		return -EINVAL;
 	if (a == b)
 		return 0;
+	if (kind == ADIT_KIND_TRANSPORT && check_shared(a, b, e) < 0)
+		return -EINVAL;
 	if (kind == ADIT_KIND_TRANSPORT && strcmp(ma->transport.scheme, mb->transport.scheme) == 0)
 		return fail_at(b, e, "%s has the scheme \"%s\" already", a->name,
 			mb->transport.scheme);
@@ -285,6 +394,13 @@ check_together(const struct plugset *set, struct err *e)
 		for (size_t a = 0; a <= b; a++)
 			if (check_pair(&set->entry[a], &set->entry[b], e) < 0)
 				return -EINVAL;
+	for (size_t i = 0; i < set->n; i++) {
+		const struct plug_entry *p = &set->entry[i];
+
+		if (p->module->plugin->kind == ADIT_KIND_TRANSPORT &&
+			(check_plain(set, p, e) < 0 || check_crowd(set, p, e) < 0))
+			return -EINVAL;
+	}
 	return 0;
 }
 

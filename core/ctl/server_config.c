@@ -16,6 +16,7 @@
 #include "ctl/plugset.h"
 #include "ctl/schema.h"
 #include "ctl/source.h"
+#include "tunnel/door.h"
 #include "util/compiler.h"
 #include "util/cpus.h"
 #include "util/file.h"
@@ -214,6 +215,7 @@ choose_plugin_dir(struct load *l, const char *given)
 static void
 on_release(struct server_conf *conf)
 {
+	free(conf->door);
 	modules_free(&conf->modules);
 	free(conf->file);
 	free(conf);
@@ -234,6 +236,7 @@ build(struct load *l, struct server_conf **conf_r)
 	conf->file = xstrdup(l->source[0]->file);
 	conf->limits = l->limits;
 	conf->modules = modules;
+	conf->door = doors_build(&conf->modules, &conf->n_doors);
 	conf->workers = (unsigned)l->basics.workers;
 	if (conf->workers == 0)
 		conf->workers = MIN(cpus, WORKERS_MAX);

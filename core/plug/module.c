@@ -85,17 +85,9 @@ take_listen(struct module *m, const struct adit_conf *conf)
 	if (n == 0 && options_side(conf) == ADIT_SIDE_SERVER)
 		return options_error(conf, "listen", "needs one address at least");
 	m->listen = xcalloc(n, sizeof(*m->listen));
-	for (; m->n_listen < n; m->n_listen++) {
-		struct addr *a = &m->listen[m->n_listen];
-
-		if (listen_one(conf, list[m->n_listen], a) < 0)
+	for (; m->n_listen < n; m->n_listen++)
+		if (listen_one(conf, list[m->n_listen], &m->listen[m->n_listen]) < 0)
 			return -EINVAL;
-		if (!addr_is_loopback(a) && m->transport.encrypted == 0 && !m->allow_plain)
-			return options_error(conf, "listen",
-				"%s does not encrypt, and \"%s\" is not a loopback address; use a "
-				"transport that encrypts, or set allow_plain = true",
-				m->plugin->name, list[m->n_listen]);
-	}
 	return 0;
 }
 

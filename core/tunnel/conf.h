@@ -19,6 +19,7 @@
 
 struct offload; /* io/offload.h: helper threads */
 struct proxy;   /* io/proxy.h */
+struct door;
 
 #define WORKERS_MAX 256 /* of a program; their indices are below it */
 #define SESSIONS_MAX 16 /* of an agent, at once: MSG_MEMBERS_MAX */
@@ -55,6 +56,8 @@ struct server_conf {
 	char *file; /* where it came from */
 	struct limits limits;
 	struct modules modules;
+	struct door *door; /* where agents arrive: tunnel/door.h */
+	size_t n_doors;
 	unsigned workers; /* 1 and up; read at start only */
 	bool splice;      /* payload may move inside the kernel */
 	/* Frees everything, plugin instances included. Main thread only. */

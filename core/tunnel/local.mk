@@ -9,6 +9,7 @@ core_sources += \
 	%D%/bind.c \
 	%D%/budget.c %D%/budget.h \
 	%D%/conf.c %D%/conf.h \
+	%D%/door.c %D%/door.h \
 	%D%/flow.c %D%/flow.h \
 	%D%/front.c \
 	%D%/gate.c %D%/gate.h \

@@ -25,7 +25,7 @@ struct agent_listener {
 	struct list node;
 	struct server *srv;
 	struct addr asked; /* as configured: the port may be 0 */
-	size_t transport;  /* index in srv->conf->modules.transport */
+	bool bare;         /* nothing but frames is spoken here */
 	bool keep;         /* during a reload */
 	struct turn_end reap;
 };
@@ -81,7 +81,6 @@ on_agent(struct listener *l, int fd, const struct addr *from)
 	static struct log_limit limit;
 	struct agent_listener *al = container_of(l, struct agent_listener, listener);
 	struct server *s = al->srv;
-	const struct module *transport = s->conf->modules.transport[al->transport];
 	uint64_t source = addr_source_key(from);
 	const char *text;
 	char where[ADDR_TEXT_MAX];
@@ -93,13 +92,13 @@ on_agent(struct listener *l, int fd, const struct addr *from)
 	if (code != CODE_NONE) {
 		log_limited(&limit, LOG_WARN, "link from %s refused: %s",
 			addr_text(from, where, sizeof(where)), text);
-		turn_away(fd, transport->layer.size == 0, code, text, retry_ms);
+		turn_away(fd, al->bare, code, text, retry_ms);
 		return;
 	}
 	i = pick_worker(s);
 	s->place[i].fresh++;
 	atomic_fetch_add_explicit(&s->load[i], 1, memory_order_relaxed);
-	if (post_link(s->workers[i], fd, from, s->conf, al->transport) < 0) {
+	if (post_link(s->workers[i], fd, from, &al->asked) < 0) {
 		atomic_fetch_sub_explicit(&s->load[i], 1, memory_order_relaxed);
 		gate_leave(s->gate, source);
 		sock_abort_fd(fd);
@@ -129,23 +128,28 @@ listeners_end(struct server *s)
 		listener_end(list_entry(n, struct agent_listener, node));
 }
 
+static bool
+is_bare(const struct door *d)
+{
+	return door_is_plain(d) && !d->way[0].layered;
+}
+
 static int
-listener_start(struct server *s, struct list *into, const struct module *m, size_t transport,
-	const struct addr *a, struct err *e)
+listener_start(struct server *s, struct list *into, const struct door *d, struct err *e)
 {
 	struct agent_listener *al;
 	char where[ADDR_TEXT_MAX];
-	int fd = listen_socket(a, AGENT_BACKLOG);
+	int fd = listen_socket(&d->addr, AGENT_BACKLOG);
 
 	if (fd < 0) {
-		err_set(e, "%s: cannot listen on %s: %s", m->plugin->name,
-			addr_text(a, where, sizeof(where)), strerror(-fd));
+		err_set(e, "%s: cannot listen on %s: %s", d->way[0].transport->plugin->name,
+			addr_text(&d->addr, where, sizeof(where)), strerror(-fd));
 		return fd;
 	}
 	al = xcalloc(1, sizeof(*al));
 	al->srv = s;
-	al->asked = *a;
-	al->transport = transport;
+	al->asked = d->addr;
+	al->bare = is_bare(d);
 	list_init(&al->node);
 	list_init(&al->reap.node);
 	al->reap.run = on_reap_listener;
@@ -154,20 +158,20 @@ listener_start(struct server *s, struct list *into, const struct module *m, size
 	return 0;
 }
 
-/* "tcp://127.0.0.1:9000, tcp://[::1]:9000": listeners under conf. */
+/* "tcp://127.0.0.1:9000, tcp://[::1]:9000": listeners under conf, which has all of them. */
 static const char *
 listeners_text(const struct list *from, const struct server_conf *conf, char *buf, size_t cap)
 {
-	char where[ADDR_TEXT_MAX];
+	char where[300];
 	size_t at = 0;
 
 	buf[0] = '\0';
 	for (struct list *n = from->next; n != from && at < cap; n = n->next) {
 		struct agent_listener *al = list_entry(n, struct agent_listener, node);
 
-		at += (size_t)snprintf(buf + at, cap - at, "%s%s://%s", at > 0 ? ", " : "",
-			conf->modules.transport[al->transport]->transport.scheme,
-			addr_text(&al->listener.addr, where, sizeof(where)));
+		door_addresses(door_find(conf, &al->asked), &al->listener.addr, where,
+			sizeof(where));
+		at += (size_t)snprintf(buf + at, cap - at, "%s%s", at > 0 ? ", " : "", where);
 	}
 	return buf;
 }
@@ -196,17 +200,13 @@ listeners_prepare(struct server *s, struct server_conf *conf, struct list *into,
 
 	list_each(n, tmp, &s->listeners)
 		list_entry(n, struct agent_listener, node)->keep = false;
-	for (size_t i = 0; i < conf->modules.n_transport; i++) {
-		const struct module *m = conf->modules.transport[i];
+	for (size_t i = 0; i < conf->n_doors && rc == 0; i++) {
+		struct agent_listener *old = listener_find(s, &conf->door[i].addr);
 
-		for (size_t k = 0; k < m->n_listen && rc == 0; k++) {
-			struct agent_listener *old = listener_find(s, &m->listen[k]);
-
-			if (old == NULL)
-				rc = listener_start(s, into, m, i, &m->listen[k], e);
-			else
-				old->keep = true;
-		}
+		if (old == NULL)
+			rc = listener_start(s, into, &conf->door[i], e);
+		else
+			old->keep = true;
 	}
 	if (rc < 0)
 		list_each(n, tmp, into)
@@ -226,9 +226,8 @@ listeners_switch(struct server *s, struct server_conf *conf, struct list *fresh)
 			listener_end(al);
 	}
 	list_splice(&s->listeners, fresh);
-	for (size_t i = 0; i < conf->modules.n_transport; i++)
-		for (size_t k = 0; k < conf->modules.transport[i]->n_listen; k++)
-			listener_find(s, &conf->modules.transport[i]->listen[k])->transport = i;
+	for (size_t i = 0; i < conf->n_doors; i++)
+		listener_find(s, &conf->door[i].addr)->bare = is_bare(&conf->door[i]);
 }
 
 /* ---- Time ------------------------------------------------------------------------------------ */

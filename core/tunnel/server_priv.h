@@ -10,6 +10,7 @@
 
 #include "io/listen.h"
 #include "tunnel/auth.h"
+#include "tunnel/door.h"
 #include "tunnel/flow.h"
 #include "tunnel/gate.h"
 #include "tunnel/place.h"
@@ -82,8 +83,7 @@ void server_release_conf(struct worker *w, struct server_conf *conf);
 /* Looks at the end of the turn whether a drain has come to its end. */
 void server_drain_check(struct server_worker *sw);
 /* Messages, from any thread. Each returns 0 or -ESHUTDOWN. */
-int post_link(struct worker *to, int fd, const struct addr *from, struct server_conf *conf,
-	size_t transport);
+int post_link(struct worker *to, int fd, const struct addr *from, const struct addr *at);
 int post_client(struct worker *to, int fd, const struct addr *from, uint64_t session,
 	uint32_t tunnel);
 int post_kick(struct worker *to, uint64_t session, uint16_t code, const char *text);
@@ -108,7 +108,8 @@ struct server_session {
 	struct server_worker *sw;
 	struct worker_conf *conf; /* of its link: the transport's layer lives in it */
 	struct worker_conf *auth_conf; /* in force when its login began; NULL before */
-	const struct module *transport;
+	const struct door *door;       /* of conf: where it arrived */
+	const struct door_way *on;     /* what stands on it topmost; NULL: nothing yet */
 	struct list node; /* in sw->sessions */
 	struct addr from;
 	char from_text[ADDR_TEXT_MAX], from_host[ADDR_TEXT_MAX];
@@ -140,9 +141,9 @@ server_session_of(struct mux *m)
 	return container_of(container_of(m, struct session, mux), struct server_session, base);
 }
 
-/* Takes over fd, which the gate has let in. */
+/* Takes over fd, which the gate has let in. at: the address that it came to, as configured. */
 void server_session_open(struct server_worker *sw, int fd, const struct addr *from,
-	struct server_conf *conf, size_t transport);
+	const struct addr *at);
 /* A public connection for one of its tunnels; takes over fd. */
 void server_session_client(struct server_session *ss, int fd, const struct addr *from,
 	uint32_t tunnel);

@@ -436,36 +436,58 @@ static const struct mux_ops server_mux_ops = {
 	.closed = session_on_closed,
 };
 
+/* ---- The link -------------------------------------------------------------------------------- */
+
+/* Its kind, by the first bytes. Who comes with something else has his hand on the wrong door. */
+static int
+on_choose(struct session *s, const uint8_t *p, size_t n, struct conn_level *level_r)
+{
+	struct server_session *ss = container_of(s, struct server_session, base);
+	const struct door_link link = {.on = ss->on, .alpn = conn_fact(s->conn, "alpn"), .p = p,
+		.n = n};
+	enum door_answer answer;
+	char text[400];
+
+	answer = door_choose(ss->door, &link, &ss->on, text, sizeof(text));
+	switch (answer) {
+	case DOOR_MORE:
+		return CONN_MORE;
+	case DOOR_WAY:
+		session_level(ss->on->transport, level_r);
+		return CONN_LAYER;
+	case DOOR_FRAMES:
+		return CONN_SESSION;
+	default:
+		session_fail(s, CODE_PROTOCOL, text);
+		return answer == DOOR_REFUSED_FRAMES ? CONN_SESSION : -1;
+	}
+}
+
 static const struct session_ops server_session_ops = {
 	.mux = &server_mux_ops,
 	.ended = on_ended,
 	.free = on_free,
+	.choose = on_choose,
 };
-
-/* The listener may have accepted under another configuration than the worker has: the same
- * transport of this one. */
-static const struct module *
-transport_of(const struct server_conf *conf, const struct module *like)
-{
-	for (size_t i = 0; i < conf->modules.n_transport; i++)
-		if (strcmp(conf->modules.transport[i]->plugin->name, like->plugin->name) == 0)
-			return conf->modules.transport[i];
-	return NULL;
-}
 
 void
 server_session_open(struct server_worker *sw, int fd, const struct addr *from,
-	struct server_conf *conf, size_t transport)
+	const struct addr *at)
 {
 	struct session_self self = {.software = SERVER_SOFTWARE};
-	struct session_link link = {.n_transports = 1};
+	struct session_link link = {.choose = true};
 	struct server_session *ss = xcalloc(1, sizeof(*ss));
 
 	ss->sw = sw;
 	ss->conf = worker_conf_use(sw);
 	self.splice = ss->conf->conf->splice;
-	link.transport = &ss->transport;
-	ss->transport = transport_of(ss->conf->conf, conf->modules.transport[transport]);
+	/* It may have been accepted under another configuration than the worker has. */
+	ss->door = door_find(ss->conf->conf, at);
+	if (ss->door != NULL && door_is_plain(ss->door)) {
+		link.choose = false;
+		link.transport = &ss->door->way[0].transport;
+		link.n_transports = 1;
+	}
 	ss->from = *from;
 	addr_text(from, ss->from_text, sizeof(ss->from_text));
 	addr_host_text(from, ss->from_host, sizeof(ss->from_host));
@@ -477,7 +499,7 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 	list_push(&sw->sessions, &ss->node);
 	timer_init(&ss->refuse, sw->w, "login refusal", on_refuse);
 	atomic_fetch_add_explicit(&sw->w->stats.links, 1, memory_order_relaxed);
-	if (ss->transport == NULL || sw->draining) {
+	if (ss->door == NULL || sw->draining) {
 		sock_abort_fd(fd);
 		forget(ss);
 		return;

@@ -137,8 +137,7 @@ struct fd_msg {
 	struct worker *to;
 	int fd;
 	struct addr from;
-	struct server_conf *conf; /* links */
-	size_t transport;
+	struct addr at;   /* links: where it came to */
 	uint64_t session; /* clients */
 	uint32_t tunnel;
 };
@@ -152,25 +151,21 @@ on_link(struct mbox_msg *msg, bool late)
 	if (late)
 		sock_abort_fd(m->fd);
 	else
-		server_session_open(server_worker(m->to), m->fd, &m->from, m->conf, m->transport);
-	server_release_conf(m->to, m->conf);
+		server_session_open(server_worker(m->to), m->fd, &m->from, &m->at);
 	free(m);
 }
 
 int
-post_link(struct worker *to, int fd, const struct addr *from, struct server_conf *conf,
-	size_t transport)
+post_link(struct worker *to, int fd, const struct addr *from, const struct addr *at)
 {
 	struct fd_msg *m = xcalloc(1, sizeof(*m));
 	int rc;
 
 	*m = (struct fd_msg){.msg.deliver = on_link, .to = to, .fd = fd, .from = *from,
-		.conf = server_conf_ref(conf), .transport = transport};
+		.at = *at};
 	rc = post_fd(to, &m->msg);
-	if (rc < 0) {
-		server_conf_unref(conf);
+	if (rc < 0)
 		free(m);
-	}
 	return rc;
 }
 

@@ -144,11 +144,13 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_vectors_LDADD = $(unit_libs)
 
 # Who may log in, who owns what, and whose bytes have waited long enough.
-tunnel_tests = %D%/test-backoff %D%/test-budget %D%/test-flow %D%/test-gate %D%/test-group %D%/test-place \
-	%D%/test-registry %D%/test-server-worker %D%/test-unread %D%/test-walk
+tunnel_tests = %D%/test-backoff %D%/test-budget %D%/test-door %D%/test-flow %D%/test-gate \
+	%D%/test-group %D%/test-place %D%/test-registry %D%/test-server-worker %D%/test-unread \
+	%D%/test-walk
 check_PROGRAMS += $(tunnel_tests)
 TESTS += $(tunnel_tests)
 %C%_test_backoff_LDADD = $(unit_libs)
+%C%_test_door_LDADD = $(unit_libs)
 %C%_test_flow_LDADD = $(unit_libs)
 %C%_test_budget_LDADD = $(unit_libs)
 %C%_test_gate_LDADD = $(unit_libs)

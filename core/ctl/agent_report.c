@@ -203,6 +203,22 @@ on_lost(struct report *r, const struct agent_event *ev, const char *text)
 	r->connected = false;
 }
 
+/* The other end asks for it, so nothing is lost that is under way. */
+static void
+on_moving(struct report *r, const struct agent_event *ev, const char *text)
+{
+	char retry[40], n[40];
+
+	if (ev->streams == 0) {
+		on_lost(r, ev, text);
+		return;
+	}
+	say(r, "the server leaves: %s; %s may finish, connecting anew in %s", text,
+		units_count(ev->streams, "connection", n, sizeof(n)),
+		units_ms_human(MAX(ev->retry_ms, 0), retry, sizeof(retry)));
+	r->connected = false;
+}
+
 /* The others go on; so it is said once and not at each attempt. */
 static void
 on_session_lost(struct report *r, const struct agent_event *ev, const char *text)
@@ -252,6 +268,9 @@ report_event(struct report *r, const struct agent_event *ev)
 		break;
 	case AGENT_LOST:
 		on_lost(r, ev, text);
+		break;
+	case AGENT_MOVING:
+		on_moving(r, ev, text);
 		break;
 	case AGENT_SESSION_UP:
 		say(r, "session %u of %u connected", ev->session, r->conf->sessions);

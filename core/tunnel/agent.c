@@ -128,6 +128,25 @@ on_worker_stopped(struct agent *a)
 		a->event(a->ctx, &a->last);
 }
 
+/* There will be no further attempt. Streams that go on may come to their ends before. */
+static void
+give_up(struct agent *a, uint16_t code, const char *text)
+{
+	if (a->n_parting == 0) {
+		stop(a, code, text, true);
+		return;
+	}
+	a->given_up = code != CODE_NONE ? code : CODE_INTERNAL;
+	snprintf(a->given_up_text, sizeof(a->given_up_text), "%s", text);
+}
+
+static void
+on_parted(struct agent *a)
+{
+	if (--a->n_parting == 0 && a->given_up != CODE_NONE)
+		stop(a, a->given_up, a->given_up_text, true);
+}
+
 /* ---- What sessions report -------------------------------------------------------------------- */
 
 /* Codes that another attempt would meet again. */
@@ -231,7 +250,7 @@ on_all_lost(struct member *m, const struct agent_event *ev, const struct agent_l
 	int64_t max = a->conf->max_attempts;
 
 	if (!a->conf->reconnect || (max > 0 && m->backoff.tries + 1 >= max)) {
-		stop(a, ev->code, ev->text, true);
+		give_up(a, ev->code, ev->text);
 		return;
 	}
 	for (unsigned i = 0; i < a->conf->sessions; i++)
@@ -250,6 +269,7 @@ on_lost(struct member *m, struct agent_event *ev, const struct agent_loss *loss)
 
 	m->state = MEMBER_IDLE;
 	a->n_up -= up;
+	a->n_parting += ev->kind == AGENT_MOVING;
 	if (m == a->lead)
 		new_lead(a);
 	if (a->stopping)
@@ -285,7 +305,11 @@ heard(struct agent *a, struct agent_event *ev, const struct agent_loss *loss)
 		on_tunnel(m, ev);
 		break;
 	case AGENT_LOST:
-		on_lost(m, ev, loss);
+	case AGENT_MOVING:
+		if (loss->parted)
+			on_parted(a);
+		else
+			on_lost(m, ev, loss);
 		break;
 	case AGENT_STOPPED:
 		on_worker_stopped(a);

@@ -24,6 +24,7 @@ enum agent_event_kind {
 	AGENT_TUNNEL_FAILED, /* tunnel, code, text */
 	AGENT_TUNNEL_GONE,  /* withdrawn by the server: tunnel, code, text */
 	AGENT_LOST,         /* code, text; retry_ms until the next attempt */
+	AGENT_MOVING,       /* the same, but so many streams go on to their ends: streams */
 	AGENT_SESSION_UP,   /* a further one, and its tunnels are answered: session */
 	AGENT_SESSION_LOST, /* session, code, text; attempt; retry_ms, below 0: for good */
 	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to, or, if fatal, when
@@ -36,6 +37,7 @@ struct agent_event {
 	uint16_t code; /* wire/code.h */
 	unsigned session; /* which one, from 1 */
 	unsigned attempt;
+	size_t streams;
 	int64_t retry_ms;
 	bool fatal; /* AGENT_STOPPED: give a non-zero exit status */
 	char text[320];

@@ -39,6 +39,25 @@ agent_link_down(struct agent_link *l, uint16_t code, const char *text, int64_t r
 	lost(l, code != CODE_NONE ? code : CODE_INTERNAL, text, retry_ms, loss);
 }
 
+void
+agent_link_part(struct agent_link *l, int64_t retry_ms, const struct agent_loss *loss)
+{
+	struct agent_session *as = l->session;
+	const struct session *s = &as->base;
+	struct agent_event ev = {.kind = AGENT_MOVING, .session = l->member, .retry_ms = retry_ms,
+		.streams = s->mux.n_streams};
+
+	as->parting = true;
+	list_push(&l->aw->parting, &as->node);
+	l->aw->n_parting++;
+	l->session = NULL;
+	l->state = LINK_IDLE;
+	ev.code = s->left_code != CODE_NONE ? s->left_code : CODE_SHUTDOWN;
+	snprintf(ev.text, sizeof(ev.text), "%s",
+		s->left_text[0] != '\0' ? s->left_text : code_text(ev.code));
+	agent_say(l->aw->a, &ev, loss);
+}
+
 /* ---- Connecting ------------------------------------------------------------------------------ */
 
 static void try_next(struct agent_link *l);
@@ -229,12 +248,8 @@ void
 agent_link_close(struct agent_link *l)
 {
 	give_up_dial(l);
-	if (l->session != NULL) {
-		struct session *s = &l->session->base;
-
-		session_fail(s, CODE_LEAVING, code_text(CODE_LEAVING));
-		session_cut(s);
-	}
+	if (l->session != NULL)
+		agent_session_close(l->session);
 }
 
 void

@@ -49,6 +49,9 @@ struct agent {
 	bool was_up;   /* a tunnel has been up, so what refuses us now may pass */
 	bool stopping;
 	bool closed;   /* no events any more */
+	unsigned n_parting; /* sessions that go on to the ends of their streams */
+	uint16_t given_up;  /* why nobody tries any more, when they are over; NONE: not so */
+	char given_up_text[320];
 	struct agent_event last;
 	struct budget budget;
 	pthread_mutex_t lock; /* protects totals and had */
@@ -63,8 +66,10 @@ struct agent_worker {
 	struct worker *w;
 	const struct agent_conf *conf;
 	struct list links; /* struct agent_link */
+	struct list parting; /* struct agent_session: their links are others' now */
+	size_t n_parting;
 	struct request_log requests;
-	bool stopping;
+	bool stopping, ending; /* ending: the worker itself */
 	struct turn_end farewell; /* when everything else is over */
 };
 
@@ -88,7 +93,9 @@ enum tunnel_state { TUNNEL_ASKED, TUNNEL_UP, TUNNEL_GONE };
 
 struct agent_session {
 	struct session base;
-	struct agent_link *link;
+	struct agent_link *link; /* parting: the one it had */
+	struct list node; /* in aw->parting */
+	bool parting;     /* the server leaves; nothing is said of it any more */
 	struct agent_worker *aw;
 	struct adit_proof *proof;
 	uint8_t nonce_server[MSG_NONCE];
@@ -112,14 +119,15 @@ agent_worker(struct worker *w)
 /* ---- agent.c, any of the agent's threads ------------------------------------------------------*/
 /* What AGENT_LOST says to the main thread only. */
 struct agent_loss {
+	bool parted;  /* it is only the end of one that AGENT_MOVING has been about */
 	bool lasted;  /* the session did */
 	bool by_peer; /* the link was closed by the other end, not by silence */
 	int64_t spread_ms; /* as the session's server said */
 };
 
 /* Reports to the main thread. Of the events a worker says AGENT_CONNECTED, AGENT_TUNNEL_…,
- * AGENT_LOST (with what is known of the loss, or NULL) and, when nothing of it is left,
- * AGENT_STOPPED. */
+ * AGENT_LOST and AGENT_MOVING (with what is known of the loss, or NULL) and, when nothing of it is
+ * left, AGENT_STOPPED. */
 void agent_say(struct agent *a, const struct agent_event *ev, const struct agent_loss *loss);
 
 /* ---- agent_worker.c ---------------------------------------------------------------------------*/
@@ -138,6 +146,8 @@ void agent_link_stop(struct agent_link *l); /* says goodbye if it is up */
 /* The session is over and freed when this returns. */
 void agent_link_down(struct agent_link *l, uint16_t code, const char *text, int64_t retry_ms,
 	const struct agent_loss *loss);
+/* The server leaves: its session goes on to the end of its streams, the link is idle again. */
+void agent_link_part(struct agent_link *l, int64_t retry_ms, const struct agent_loss *loss);
 /* At once, when the worker ends: what was under way is ended, its memory is agent_link_free()'s. */
 void agent_link_close(struct agent_link *l);
 void agent_link_free(struct agent_link *l);
@@ -145,6 +155,8 @@ void agent_link_free(struct agent_link *l);
 /* ---- agent_session.c --------------------------------------------------------------------------*/
 /* Takes over fd. */
 struct agent_session *agent_session_open(struct agent_link *l, int fd);
+/* At once, when the worker ends. */
+void agent_session_close(struct agent_session *as);
 
 /* ---- target.c ---------------------------------------------------------------------------------*/
 /* Connects a new stream to the tunnel's target and answers OPEN. */

@@ -17,6 +17,7 @@
 #include "util/log.h"
 
 #define LASTED_MS 10000 /* a session this long was a good one: coming back begins at 1 s again */
+#define PARTING_MAX 2 /* sessions of one link's past that go on although their servers leave */
 #define SPREAD_TAKEN_MS 60000u /* no server needs more, so none may ask for it */
 
 static struct agent_session *
@@ -28,6 +29,8 @@ agent_session_of(struct mux *m)
 static void
 say(struct agent_session *as, struct agent_event *ev)
 {
+	if (as->parting)
+		return;
 	ev->session = as->link->member;
 	agent_say(as->aw->a, ev, NULL);
 }
@@ -310,9 +313,48 @@ on_gone(struct mux *m, struct mux_stream *ms)
 /* ---- End ------------------------------------------------------------------------------------- */
 
 static void
+note_loss(const struct agent_session *as, struct agent_loss *loss_r)
+{
+	const struct session *s = &as->base;
+
+	*loss_r = (struct agent_loss){
+		.parted = as->parting,
+		.lasted = as->logged_in && mono_diff_ms(s->w->now, as->since) >= LASTED_MS,
+		.by_peer = as->logged_in && s->cut_by_peer,
+		.spread_ms = as->spread_ms,
+	};
+}
+
+/* A server that only ever says that it leaves gets no more of us than a few. */
+static void
+limit_parting(struct agent_link *l)
+{
+	struct list *n, *tmp;
+	unsigned more = 1;
+
+	for (n = l->aw->parting.prev; n != &l->aw->parting; n = tmp) {
+		struct agent_session *as = list_entry(n, struct agent_session, node);
+
+		tmp = n->prev;
+		if (as->link == l && ++more > PARTING_MAX)
+			session_fail(&as->base, CODE_LEAVING, code_text(CODE_LEAVING));
+	}
+}
+
+/* Make before break: the next session begins while this one's streams go on to their ends. */
+static void
 on_goaway(struct mux *m, const struct msg_goaway *goaway)
 {
+	struct agent_session *as = agent_session_of(m);
+	struct agent_worker *aw = as->aw;
+	struct agent_loss loss;
+
 	session_on_goaway(m, goaway);
+	if (as->parting || !as->logged_in || aw->stopping || !aw->conf->reconnect)
+		return;
+	note_loss(as, &loss);
+	limit_parting(as->link);
+	agent_link_part(as->link, goaway->retry_after_ms, &loss);
 }
 
 static void
@@ -360,21 +402,35 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 }
 
 static void
+parted(struct agent_session *as, const struct agent_loss *loss)
+{
+	struct agent_worker *aw = as->aw;
+
+	list_remove(&as->node);
+	aw->n_parting--;
+	if (aw->ending)
+		return;
+	agent_say(aw->a, &(struct agent_event){.kind = AGENT_LOST}, loss);
+	agent_worker_check(aw);
+}
+
+static void
 on_free(struct session *s)
 {
 	struct agent_session *as = container_of(s, struct agent_session, base);
 	struct agent_link *l = as->link;
-	const struct agent_loss loss = {
-		.lasted = as->logged_in && mono_diff_ms(s->w->now, as->since) >= LASTED_MS,
-		.by_peer = as->logged_in && s->cut_by_peer, .spread_ms = as->spread_ms};
+	struct agent_loss loss;
 	char text[sizeof(as->end_text)];
 	uint16_t code = as->end_code;
 	uint32_t retry_ms = as->base.left_retry_ms;
 
 	snprintf(text, sizeof(text), "%s", as->end_text);
+	note_loss(as, &loss);
+	if (as->parting)
+		parted(as, &loss);
 	free(as->tunnel);
 	free(as);
-	if (l->state == LINK_UP)
+	if (!loss.parted && l->state == LINK_UP)
 		agent_link_down(l, code, text, retry_ms, &loss);
 }
 
@@ -423,8 +479,16 @@ agent_session_open(struct agent_link *l, int fd)
 
 	as->link = l;
 	as->aw = aw;
+	list_init(&as->node);
 	as->tunnel = xcalloc(MAX(aw->conf->n_tunnels, 1), sizeof(*as->tunnel));
 	session_open(&as->base, aw->w, fd, ROLE_AGENT, &agent_session_ops, &aw->conf->limits, &link,
 		&self);
 	return as;
+}
+
+void
+agent_session_close(struct agent_session *as)
+{
+	session_fail(&as->base, CODE_LEAVING, code_text(CODE_LEAVING));
+	session_cut(&as->base);
 }

@@ -79,6 +79,8 @@ agent_worker_check(struct agent_worker *aw)
 	for (struct list *n = aw->links.next; n != &aw->links; n = n->next)
 		if (list_entry(n, struct agent_link, node)->state != LINK_IDLE)
 			return;
+	if (aw->n_parting > 0)
+		return;
 	worker_streams_abort(aw->w); /* agent_free() would, behind the totals */
 	worker_reap(aw->w, &aw->farewell);
 }
@@ -96,6 +98,9 @@ on_stop(struct mbox_msg *msg, bool late)
 	aw->stopping = true;
 	list_each(n, tmp, &aw->links)
 		agent_link_stop(list_entry(n, struct agent_link, node));
+	list_each(n, tmp, &aw->parting)
+		session_fail(&list_entry(n, struct agent_session, node)->base, CODE_LEAVING,
+			code_text(CODE_LEAVING));
 	agent_worker_check(aw);
 }
 
@@ -135,6 +140,7 @@ agent_worker_init(struct worker *w, void *arg)
 	aw->conf = a->conf;
 	worker_streams_init(&aw->streams, w, &aw->a->budget);
 	list_init(&aw->links);
+	list_init(&aw->parting);
 	list_init(&aw->farewell.node);
 	aw->farewell.run = on_farewell;
 	w->app = aw;
@@ -168,8 +174,11 @@ agent_worker_fini(struct worker *w)
 	struct agent_worker *aw = agent_worker(w);
 	struct list *n, *tmp;
 
+	aw->ending = true;
 	list_each(n, tmp, &aw->links)
 		agent_link_close(list_entry(n, struct agent_link, node));
+	list_each(n, tmp, &aw->parting)
+		agent_session_close(list_entry(n, struct agent_session, node));
 	worker_streams_abort(w);
 	must(post(w, on_last, 0) == 0);
 }

@@ -212,17 +212,42 @@ fresh_session_id(struct registry *r)
 	return id;
 }
 
+static bool
+same_member(const struct login_ask *ask, const struct session_entry *s)
+{
+	return ask->instance != 0 && ask->instance == s->agent->instance &&
+		ask->member == s->member;
+}
+
+/* The session that the one to come takes the place of before it has ended: the agent has said that
+ * it leaves, or was told to. One for each number; NULL: none. */
+static const struct session_entry *
+left_behind(const struct login_ask *ask, const struct agent_entry *a)
+{
+	const struct list *n;
+
+	for (n = a->members.prev; n != &a->members; n = n->prev) {
+		const struct session_entry *s = list_entry(n, struct session_entry, node);
+
+		if (same_member(ask, s) && s->load.leaving)
+			return s;
+	}
+	return NULL;
+}
+
 /* Whether the login of ask ends this session. */
 static bool
-pushes_out(const struct login_ask *ask, const struct session_entry *s)
+pushes_out(const struct login_ask *ask, const struct session_entry *s,
+	const struct session_entry *behind)
 {
 	bool same = ask->instance != 0 && ask->instance == s->agent->instance;
 
-	return !same || ask->member == s->member;
+	return !same || (ask->member == s->member && s != behind);
 }
 
 static size_t
-count_replaced(const struct login_ask *ask, struct agent_entry *a, struct session_ref *replaced_r)
+count_replaced(const struct login_ask *ask, struct agent_entry *a,
+	const struct session_entry *behind, struct session_ref *replaced_r)
 {
 	struct list *n, *tmp;
 	size_t found = 0;
@@ -230,9 +255,9 @@ count_replaced(const struct login_ask *ask, struct agent_entry *a, struct sessio
 	list_each(n, tmp, &a->members) {
 		struct session_entry *s = list_entry(n, struct session_entry, node);
 
-		if (!pushes_out(ask, s))
+		if (!pushes_out(ask, s, behind))
 			continue;
-		must(found < REGISTRY_MEMBERS_MAX);
+		must(found < REGISTRY_REPLACED_MAX);
 		replaced_r[found++] = (struct session_ref){s->load.id, s->load.worker};
 	}
 	return found;
@@ -291,14 +316,15 @@ login_locked(struct registry *r, const struct login_ask *ask, const struct limit
 {
 	struct mono until = mono_add_ms(now, limits->reserve_for);
 	struct agent_entry *a = agent_get(r, ask->id);
+	const struct session_entry *behind = left_behind(ask, a);
 	const char *full = NULL;
 
 	if (comes_too_late(ask, a)) {
 		*text_r = "replaced by another instance of the same agent, which is logged in";
 		return CODE_REPLACED;
 	}
-	got->n_replaced = count_replaced(ask, a, got->replaced);
-	if (got->n_replaced == 0)
+	got->n_replaced = count_replaced(ask, a, behind, got->replaced);
+	if (got->n_replaced == 0 && behind == NULL)
 		full = over_limit(r, ask->id, limits);
 	if (full != NULL) {
 		agent_settle(r, a);

@@ -7,8 +7,9 @@
  *
  * An identity is account + agent name. It has the sessions of one running agent, its instance,
  * which are told apart by their member numbers. The newest login wins: it pushes out the older
- * session of its number, and all sessions of another instance; but instances that were pushed out
- * are refused for as long as there is a session of those that did it. A claim (one public address
+ * session of its number, and all sessions of another instance; but one that leaves, and makes way
+ * for the next of its number, goes on to its end, and instances that were pushed out are refused
+ * for as long as there is a session of those that did it. A claim (one public address
  * for one tunnel of one identity) is had by those of its sessions that asked for it, and stays
  * reserved while there is none. Session ids are random and never come again, so what a dead session
  * still says finds nothing to harm. A session may go on over another link for whoever has its
@@ -41,6 +42,7 @@ struct session_ref {
 };
 
 #define REGISTRY_MEMBERS_MAX 16
+#define REGISTRY_REPLACED_MAX (2 * REGISTRY_MEMBERS_MAX) /* each with one that leaves */
 #define REGISTRY_SECRET 32 /* bytes */
 
 struct login_ask {
@@ -56,7 +58,7 @@ struct login_ask {
 
 struct login_got {
 	uint64_t session;
-	struct session_ref replaced[REGISTRY_MEMBERS_MAX]; /* who was pushed out */
+	struct session_ref replaced[REGISTRY_REPLACED_MAX]; /* who was pushed out */
 	size_t n_replaced;
 };
 

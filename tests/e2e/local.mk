@@ -33,3 +33,5 @@ TESTS += %D%/test_return.py
 EXTRA_DIST += %D%/test_return.py
 TESTS += %D%/test_proxy.py
 EXTRA_DIST += %D%/proxies.py %D%/test_proxy.py
+TESTS += %D%/test_moving.py
+EXTRA_DIST += %D%/test_moving.py

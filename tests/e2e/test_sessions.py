@@ -243,7 +243,7 @@ def test_reload_and_drain(site, workers):
     with t:
         t.wait(1024 * KIB)
     assert server.wait() == 0
-    agent.wait_for("connection lost: .*; trying again", 20)
+    agent.wait_for("the server leaves: .* may finish, connecting anew", 20)
     mark = agent.mark()
     site.restart_server("server", server.conf, server.port, server.ports, server.tokens)
     agent.wait_for("all tunnels are back", 40, after=mark)

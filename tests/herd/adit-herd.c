@@ -93,6 +93,7 @@ on_event(void *ctx, const struct agent_event *ev)
 		}
 		break;
 	case AGENT_LOST:
+	case AGENT_MOVING:
 		lose(s, ev);
 		break;
 	case AGENT_STOPPED:

@@ -108,6 +108,28 @@ test_sessions(void)
 }
 
 static void
+test_moving(void)
+{
+	struct agent_event ev = {.kind = AGENT_MOVING, .attempt = 1, .retry_ms = 1400, .streams = 3,
+		.text = "the server shuts down"};
+
+	begin();
+	event(AGENT_CONNECTED, -1, "acme");
+	forget();
+	report_event(&report, &ev);
+	printed("the server leaves: the server shuts down; 3 connections may finish, "
+		"connecting anew in 1.4 s\n",
+		"no connection is lost, and the line says how many go on");
+	event(AGENT_CONNECTED, -1, "acme");
+	forget();
+	ev.streams = 0;
+	report_event(&report, &ev);
+	printed("connection lost: the server shuts down; trying again in 1.4 s\n",
+		"where none goes on it is as if the link was lost");
+	end();
+}
+
+static void
 test_partly(void)
 {
 	begin();
@@ -279,6 +301,7 @@ int
 main(void)
 {
 	test_block();
+	test_moving();
 	test_partly();
 	test_sessions();
 	test_refused();

@@ -314,7 +314,7 @@ test_members(void)
 	registry_leave(r, a);
 	is_int(led_to(r, claim, 0, 10, a, b), 2, "but not to one that leaves");
 	again = login_member(r, "web", 7, 1, 0, &got);
-	ok(got.n_replaced == 1 && got.replaced[0].id == a, "a newer login of a member replaces it");
+	ok(got.n_replaced == 0, "a newer login of a member lets one that leaves go on");
 	is_int(led_to(r, claim, 0, 10, again, b), 2, "the other goes on");
 	registry_logout(r, a, now, 0);
 	is_int(expire(r) + registry_sessions(r), 2, "and nothing is lost by the old one's end");
@@ -365,6 +365,47 @@ test_member_limits(void)
 	is_int(registry_sessions(r), REGISTRY_MEMBERS_MAX, "there are as many as there are numbers");
 	login_member(r, "web", 9, 1, 0, &got);
 	is_int(got.n_replaced, REGISTRY_MEMBERS_MAX, "and all of them can be replaced at once");
+	limits_default(&limits);
+	registry_free(r);
+}
+
+/* Who leaves goes on to the end of its streams, beside the next of its number. */
+static void
+test_left_behind(void)
+{
+	struct registry *r = registry_new();
+	uint64_t a, b, c, d, claim = 0, same = 0;
+	struct login_got got;
+
+	limits.sessions_per_account = 1;
+	a = login_member(r, "web", 7, 1, 0, &got);
+	claim_it(r, a, "ssh", 1, "h:1", 1, &claim);
+	registry_fronted(r, claim, 0);
+	registry_leave(r, a);
+	ok(login_member(r, "web", 7, 2, 0, &got) == 0, "another number has no room");
+	b = login_member(r, "web", 7, 1, 0, &got);
+	ok(b != 0 && got.n_replaced == 0, "the next of the same number needs none");
+	ok(claim_it(r, b, "ssh", 1, "h:1", 1, &same) == CLAIM_MOVED && same == claim,
+		"it has the same claim");
+	is_int(led_to(r, claim, 0, 4, b, a), 1, "and all clients");
+	registry_leave(r, b);
+	c = login_member(r, "web", 7, 1, 0, &got);
+	ok(c != 0 && got.n_replaced == 1 && got.replaced[0].id == a,
+		"of two that leave the older is replaced");
+	d = login_member(r, "web", 7, 1, 0, &got);
+	ok(d != 0 && got.n_replaced == 1 && got.replaced[0].id == c,
+		"who does not leave is replaced, who does is not");
+	registry_logout(r, b, now, 0);
+	is_int(registry_sessions(r), 1, "until it has ended");
+	limits.sessions_per_account = 100;
+	for (uint8_t i = 1; i <= REGISTRY_MEMBERS_MAX; i++) {
+		registry_leave(r, login_member(r, "web", 7, i, 0, &got));
+		registry_leave(r, login_member(r, "web", 7, i, 0, &got));
+		login_member(r, "web", 7, i, 0, &got);
+	}
+	is_int(registry_sessions(r), REGISTRY_REPLACED_MAX, "each number has one behind it");
+	login_member(r, "web", 8, 1, 0, &got);
+	is_int(got.n_replaced, REGISTRY_REPLACED_MAX, "and another instance replaces them all");
 	limits_default(&limits);
 	registry_free(r);
 }
@@ -643,6 +684,7 @@ main(void)
 	test_random();
 	test_members();
 	test_member_limits();
+	test_left_behind();
 	test_instances();
 	test_instance_comes_back();
 	test_leaving();

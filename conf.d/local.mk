@@ -7,4 +7,5 @@ dist_confsample_DATA = \
 	%D%/route-port.conf \
 	%D%/route-udp.conf \
 	%D%/transport-tcp.conf \
-	%D%/transport-tls.conf
+	%D%/transport-tls.conf \
+	%D%/transport-ws.conf

@@ -16,6 +16,7 @@ include %D%/route-port/local.mk
 include %D%/route-udp/local.mk
 include %D%/transport-tcp/local.mk
 include %D%/transport-tls/local.mk
+include %D%/transport-ws/local.mk
 
 # Plugins are linked again when they are installed, against the installed libadit.
 install_plugins = install-pluginexecLTLIBRARIES

@@ -35,3 +35,5 @@ TESTS += %D%/test_proxy.py
 EXTRA_DIST += %D%/proxies.py %D%/test_proxy.py
 TESTS += %D%/test_moving.py
 EXTRA_DIST += %D%/test_moving.py
+TESTS += %D%/test_ws.py
+EXTRA_DIST += %D%/wsbridge.js %D%/wsbridge.py %D%/wspeer.py %D%/wstables.py %D%/test_ws.py

@@ -43,6 +43,18 @@ fuzz_targets += %D%/fuzz-proxy
 %C%_fuzz_proxy_LDADD = $(unit_libs)
 EXTRA_DIST += %D%/corpus/proxy
 
+fuzz_targets += %D%/fuzz-ws-frame %D%/fuzz-ws-shake
+fuzz_ws_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/transport-ws
+%C%_fuzz_ws_frame_SOURCES = %D%/fuzz-ws-frame.c %D%/fuzz.h $(ws_pure_sources) $(fuzz_main)
+%C%_fuzz_ws_frame_CPPFLAGS = $(fuzz_ws_cppflags)
+%C%_fuzz_ws_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_ws_frame_LDADD = $(unit_libs)
+%C%_fuzz_ws_shake_SOURCES = %D%/fuzz-ws-shake.c %D%/fuzz.h $(ws_pure_sources) $(fuzz_main)
+%C%_fuzz_ws_shake_CPPFLAGS = $(fuzz_ws_cppflags)
+%C%_fuzz_ws_shake_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_ws_shake_LDADD = $(unit_libs)
+EXTRA_DIST += %D%/corpus/ws-frame %D%/corpus/ws-shake
+
 check_PROGRAMS += $(fuzz_targets)
 if !ENABLE_FUZZING
 TESTS += $(fuzz_targets)

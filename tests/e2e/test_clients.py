@@ -455,9 +455,10 @@ def test_half_close(pair, first, size):
     for i in range(3):
         b.sendall(b"answer %d" % i)
         assert read_exactly(a, 8) == b"answer %d" % i
-    b.sendall(data)
-    b.close()
+    writer = threading.Thread(target=lambda: (b.sendall(data), b.close()))
+    writer.start()
     assert read_to_end(a) == data
+    writer.join()
 
 
 # Ends that are no good ends.

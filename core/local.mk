@@ -20,6 +20,15 @@ aditd_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 aditd_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
 aditd_LDADD = libadit.la
 
+# A client of aditd's control socket: it needs some of our sources, and no library of ours. Answers
+# are JSON, which nothing else here reads.
+sbin_PROGRAMS += aditctl
+aditctl_SOURCES = %D%/aditctl.c
+aditctl_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+aditctl_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+aditctl_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS) -Wl,--as-needed
+aditctl_LDADD = libadit-core.la $(JANSSON_LIBS)
+
 bin_PROGRAMS += adit
 adit_SOURCES = %D%/adit.c
 adit_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)

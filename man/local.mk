@@ -4,5 +4,6 @@ dist_man_MANS += \
 	%D%/adit-plugin.3 \
 	%D%/adit.1 \
 	%D%/adit.conf.5 \
+	%D%/aditctl.8 \
 	%D%/aditd.8 \
 	%D%/aditd.conf.5

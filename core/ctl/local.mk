@@ -7,7 +7,11 @@ core_sources += \
 	%D%/command.c %D%/command.h \
 	%D%/confd.c %D%/confd.h \
 	%D%/config.h \
+	%D%/control.c %D%/control.h \
+	%D%/control_path.c %D%/control_path.h \
+	%D%/control_call.c %D%/control_call.h \
 	%D%/grammar.c %D%/grammar.h \
+	%D%/invite.c %D%/invite.h \
 	%D%/join_line.c %D%/join_line.h \
 	%D%/lex.c %D%/lex.h \
 	%D%/main.h \
@@ -16,8 +20,10 @@ core_sources += \
 	%D%/proxy_config.c %D%/proxy_config.h \
 	%D%/schema.c %D%/schema.h \
 	%D%/server_config.c \
+	%D%/server_control.c \
 	%D%/server_init.c %D%/server_init.h \
 	%D%/server_main.c \
 	%D%/server_options.c %D%/server_options.h \
+	%D%/server_run.h \
 	%D%/source.c %D%/source.h \
 	%D%/tunnel_config.c %D%/tunnel_config.h

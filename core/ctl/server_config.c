@@ -13,6 +13,7 @@
 
 #include "ctl/confd.h"
 #include "ctl/config.h"
+#include "ctl/invite.h"
 #include "ctl/plugset.h"
 #include "ctl/schema.h"
 #include "ctl/source.h"
@@ -26,7 +27,7 @@ struct basics {
 	int64_t workers;
 	bool splice;
 	int log_level, log_format;
-	const char *conf_dir, *plugin_dir;
+	const char *conf_dir, *plugin_dir, *control, *public_address;
 };
 
 static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
@@ -39,6 +40,8 @@ enum {
 	KEY_LOG_FORMAT,
 	KEY_CONF_DIR,
 	KEY_PLUGIN_DIR,
+	KEY_CONTROL,
+	KEY_PUBLIC_ADDRESS,
 	KEY_LIMITS,
 	N_KEYS
 };
@@ -50,6 +53,8 @@ static const struct schema_key keys[N_KEYS + 1] = {
 	{"log_format", SCHEMA_WORD, offsetof(struct basics, log_format), 0, 0, format_words},
 	{"conf_dir", SCHEMA_STRING, offsetof(struct basics, conf_dir), 0, 0, NULL},
 	{"plugin_dir", SCHEMA_STRING, offsetof(struct basics, plugin_dir), 0, 0, NULL},
+	{"control", SCHEMA_STRING, offsetof(struct basics, control), 0, 0, NULL},
+	{"public_address", SCHEMA_STRING, offsetof(struct basics, public_address), 0, 0, NULL},
 	{"limits", SCHEMA_GROUP, 0, 0, 0, NULL},
 	{NULL, SCHEMA_INT, 0, 0, 0, NULL},
 };
@@ -103,7 +108,8 @@ read_setting(struct load *l, const struct source *src, config_setting_t *s)
 		return plugset_add(&l->plugins, src, s, l->e);
 	if (schema_take(src, s, keys, &l->basics, l->place, usual_plugins, l->e) < 0)
 		return -EINVAL;
-	if (strcmp(name, keys[KEY_CONF_DIR].name) == 0 && l->n_sources > 1)
+	if ((strcmp(name, keys[KEY_CONF_DIR].name) == 0 ||
+		    strcmp(name, keys[KEY_CONTROL].name) == 0) && l->n_sources > 1)
 		return schema_fail(src, s, l->e, "can only stand in the main file, %s",
 			l->source[0]->file);
 	if (strcmp(name, keys[KEY_LIMITS].name) == 0)
@@ -212,11 +218,41 @@ choose_plugin_dir(struct load *l, const char *given)
 	return rc;
 }
 
+/* "host" or "host:port"; what an agent can dial. */
+static int
+take_public_address(struct load *l, struct server_conf *conf)
+{
+	const struct place *at = &l->place[KEY_PUBLIC_ADDRESS];
+	char host[HOST_MAX + 1];
+
+	if (at->file == NULL)
+		return 0;
+	if (invite_address(l->basics.public_address, host, &conf->public_port) < 0)
+		return err_at(l->e, at->file, at->line,
+			"key 'public_address': expected \"host\" or \"host:port\", found \"%.80s\"",
+			l->basics.public_address);
+	conf->public_host = xstrdup(host);
+	return 0;
+}
+
+static void
+take_control(struct load *l, struct server_conf *conf)
+{
+	const struct place *at = &l->place[KEY_CONTROL];
+
+	if (at->file != NULL && l->basics.control[0] != '\0')
+		conf->control = file_beside(at->file, l->basics.control);
+	else if (at->file != NULL)
+		conf->control = xstrdup("");
+}
+
 static void
 on_release(struct server_conf *conf)
 {
 	free(conf->door);
 	modules_free(&conf->modules);
+	free(conf->control);
+	free(conf->public_host);
 	free(conf->file);
 	free(conf);
 }
@@ -225,17 +261,20 @@ static int
 build(struct load *l, struct server_conf **conf_r)
 {
 	unsigned cpus = cpus_available();
-	struct modules modules;
-	struct server_conf *conf;
-	int rc = plugset_create(&l->plugins, l->plugin_dir, ADIT_SIDE_SERVER, &modules, l->e);
+	struct server_conf *conf = xcalloc(1, sizeof(*conf));
+	int rc = take_public_address(l, conf);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = plugset_create(&l->plugins, l->plugin_dir, ADIT_SIDE_SERVER, &conf->modules,
+			l->e);
+	if (rc < 0) {
+		on_release(conf);
 		return rc;
-	conf = xcalloc(1, sizeof(*conf));
+	}
 	atomic_init(&conf->refs, 1);
 	conf->file = xstrdup(l->source[0]->file);
+	take_control(l, conf);
 	conf->limits = l->limits;
-	conf->modules = modules;
 	conf->door = doors_build(&conf->modules, &conf->n_doors);
 	conf->workers = (unsigned)l->basics.workers;
 	if (conf->workers == 0)

@@ -21,8 +21,8 @@
 #include "ctl/protect.h"
 #include "ctl/server_init.h"
 #include "ctl/server_options.h"
+#include "ctl/server_run.h"
 #include "io/listen.h"
-#include "io/signals.h"
 #include "plug/module.h"
 #include "tunnel/auth.h"
 #include "tunnel/server.h"
@@ -30,17 +30,6 @@
 #include "wire/msg.h"
 
 #define LOG_STOP_MS 2000
-
-/* A server that runs. */
-struct run {
-	const struct server_options *options;
-	struct worker *main;
-	struct server *server;
-	struct signal_watch term, intr, hup;
-	struct mono started;
-	int64_t drain_for; /* of the configuration in force */
-	bool draining;
-};
 
 /* --- small actions --- */
 
@@ -149,7 +138,7 @@ issue(const struct server_options *o)
 static void
 on_drained(void *ctx)
 {
-	struct run *r = ctx;
+	struct server_run *r = ctx;
 
 	log_info("drained: no stream is left");
 	worker_stop(r->main);
@@ -158,7 +147,7 @@ on_drained(void *ctx)
 static void
 on_stop(void *ctx, int signo)
 {
-	struct run *r = ctx;
+	struct server_run *r = ctx;
 	const char *name = signo == SIGTERM ? "SIGTERM" : "SIGINT";
 	char text[40];
 
@@ -189,48 +178,58 @@ apply_log(const struct server_options *o, const struct config_log *log)
 		log_set_level(log->level);
 }
 
-static void
-on_reload(void *ctx, int signo)
+int
+server_run_reload(struct server_run *r, struct err *e)
 {
-	struct run *r = ctx;
 	struct server_conf *conf;
 	struct config_log log;
 	char names[512];
 	int64_t drain_for;
-	struct err e;
+	int rc;
 
-	(void)signo;
 	if (r->draining) {
-		log_warn("SIGHUP: not reloading, because the server is draining");
-		return;
+		log_warn("not reloading, because the server is draining");
+		return err_set(e, "the server is draining");
 	}
-	if (server_config_load(r->options->file, r->options->plugin_dir, &conf, &log, &e) < 0) {
-		log_err("reload refused, the old configuration stays", &e);
-		return;
+	rc = server_config_load(r->options->file, r->options->plugin_dir, &conf, &log, e);
+	if (rc < 0) {
+		log_err("reload refused, the old configuration stays", e);
+		return rc;
 	}
 	modules_names(&conf->modules, names, sizeof(names));
 	drain_for = conf->limits.drain_for;
-	if (server_reload(r->server, conf, &e) < 0) {
-		log_err("reload failed, the old configuration stays", &e);
-		return;
+	rc = server_reload(r->server, conf, e);
+	if (rc < 0) {
+		log_err("reload failed, the old configuration stays", e);
+		return rc;
 	}
 	r->drain_for = drain_for;
 	apply_log(r->options, &log);
 	log_info("configuration reloaded: %s; plugins: %s", r->options->file, names);
+	return 0;
+}
+
+static void
+on_hup(void *ctx, int signo)
+{
+	struct err e;
+
+	(void)signo;
+	(void)server_run_reload(ctx, &e); /* which has said what was wrong */
 }
 
 /* --- start and stop --- */
 
 static void
-watch_signals(struct run *r)
+watch_signals(struct server_run *r)
 {
 	signal_watch(&r->term, r->main, SIGTERM, on_stop, r);
 	signal_watch(&r->intr, r->main, SIGINT, on_stop, r);
-	signal_watch(&r->hup, r->main, SIGHUP, on_reload, r);
+	signal_watch(&r->hup, r->main, SIGHUP, on_hup, r);
 }
 
 static void
-unwatch_signals(struct run *r)
+unwatch_signals(struct server_run *r)
 {
 	signal_unwatch(&r->term);
 	signal_unwatch(&r->intr);
@@ -249,7 +248,7 @@ say_ready(const struct server *s, const char *names, unsigned workers)
 }
 
 static void
-say_totals(const struct run *r)
+say_totals(const struct server_run *r)
 {
 	struct server_totals t;
 	char up[40], links[48], sessions[48], clients[48], streams[48], rx[40], tx[40];
@@ -279,7 +278,7 @@ say_totals(const struct run *r)
 
 /* Takes conf over. */
 static int
-serve(struct run *r, struct server_conf *conf)
+serve(struct server_run *r, struct server_conf *conf)
 {
 	char names[512];
 	unsigned workers = conf->workers;
@@ -290,14 +289,20 @@ serve(struct run *r, struct server_conf *conf)
 	r->drain_for = conf->limits.drain_for;
 	r->main = worker_new_main();
 	watch_signals(r);
-	rc = server_start(r->main, conf, on_drained, r, &r->server, &e);
+	rc = server_control_open(r, conf, &e);
+	if (rc < 0)
+		server_conf_unref(conf);
+	else
+		rc = server_start(r->main, conf, on_drained, r, &r->server, &e);
 	if (rc == 0) {
 		say_ready(r->server, names, workers);
 		worker_run(r->main);
 		say_totals(r);
+		server_control_close(r);
 		server_free(r->server);
 	} else {
 		log_err("cannot start", &e);
+		server_control_close(r);
 	}
 	unwatch_signals(r);
 	worker_join(r->main);
@@ -307,7 +312,7 @@ serve(struct run *r, struct server_conf *conf)
 static int
 run(const struct server_options *o)
 {
-	struct run r = {.options = o, .started = mono_now()};
+	struct server_run r = {.options = o, .started = mono_now()};
 	struct server_conf *conf;
 	struct config_log log;
 	struct err e;

@@ -26,6 +26,7 @@ const char server_options_help[] =
 	"\n"
 	"  -c, --config FILE       default " ADIT_SYSCONFDIR "/adit/aditd.conf\n"
 	"      --plugin-dir DIR    where plugins are, in place of plugin_dir in the file\n"
+	"      --control PATH      the socket for aditctl, in place of control in the file\n"
 	"      --log-level LEVEL   error, warn, info or debug\n"
 	"      --log-format FORM   text or json\n"
 	"  -h, --help              this text\n"
@@ -41,6 +42,7 @@ enum {
 	OPT_LOG_LEVEL,
 	OPT_LOG_FORMAT,
 	OPT_LISTEN,
+	OPT_CONTROL,
 	OPT_ALLOW_PLAIN,
 	OPT_ACCOUNT,
 	OPT_GRANT,
@@ -53,6 +55,7 @@ static const struct option long_options[] = {
 	{"plugin-dir", required_argument, NULL, OPT_PLUGIN_DIR},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
+	{"control", required_argument, NULL, OPT_CONTROL},
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"allow-plain", no_argument, NULL, OPT_ALLOW_PLAIN},
 	{"account", required_argument, NULL, OPT_ACCOUNT},
@@ -96,6 +99,9 @@ take_option(int opt, struct server_options *o, struct err *e)
 		break;
 	case OPT_PLUGIN_DIR:
 		o->plugin_dir = optarg;
+		break;
+	case OPT_CONTROL:
+		o->control = optarg;
 		break;
 	case OPT_LISTEN:
 		o->listen = optarg;

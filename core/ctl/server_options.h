@@ -26,6 +26,7 @@ struct server_options {
 	enum server_action action;
 	const char *file;       /* never NULL */
 	const char *plugin_dir; /* NULL: not given */
+	const char *control;    /* likewise */
 	const char *info_file;
 	const char *dir, *listen; /* init */
 	bool allow_plain;         /* init */

@@ -6,6 +6,7 @@ core_sources += \
 	%D%/dgram.c %D%/dgram.h \
 	%D%/dialer.c %D%/dialer.h \
 	%D%/listen.c %D%/listen.h \
+	%D%/local.c %D%/local.h \
 	%D%/mbox.c %D%/mbox.h \
 	%D%/offload.c %D%/offload.h \
 	%D%/pipe.c %D%/pipe.h \

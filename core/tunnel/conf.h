@@ -54,6 +54,9 @@ struct modules {
 struct server_conf {
 	atomic_uint refs;
 	char *file; /* where it came from */
+	char *control; /* path of the control socket; NULL: the default; "": none */
+	char *public_host; /* how agents reach the server from outside; NULL: not said */
+	uint16_t public_port; /* 0: as it listens */
 	struct limits limits;
 	struct modules modules;
 	struct door *door; /* where agents arrive: tunnel/door.h */

@@ -21,6 +21,7 @@ core_sources += \
 	%D%/place.c %D%/place.h \
 	%D%/registry.c %D%/registry.h \
 	%D%/request_log.c %D%/request_log.h \
+	%D%/roster.c %D%/roster.h \
 	%D%/server.c %D%/server.h %D%/server_priv.h \
 	%D%/server_session.c \
 	%D%/server_worker.c \

@@ -397,6 +397,24 @@ server_free(struct server *s)
 	free(s);
 }
 
+const struct server_conf *
+server_conf_now(const struct server *s)
+{
+	return s->conf;
+}
+
+bool
+server_draining(const struct server *s)
+{
+	return s->draining;
+}
+
+size_t
+server_sessions(const struct server *s)
+{
+	return registry_sessions(s->registry);
+}
+
 void
 server_totals(const struct server *s, struct server_totals *t_r)
 {

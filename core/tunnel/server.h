@@ -31,6 +31,12 @@ void server_drain(struct server *s);
 /* Ends everything at once and frees; public connections get RST. */
 void server_free(struct server *s);
 
+/* The configuration in force, until the next turn. */
+const struct server_conf *server_conf_now(const struct server *s);
+bool server_draining(const struct server *s);
+/* Logged in now. */
+size_t server_sessions(const struct server *s);
+
 /* Where agents connect, "tcp://127.0.0.1:9000, tcp://[::1]:9000", cut to what fits; returns buf. */
 const char *server_addresses(const struct server *s, char *buf, size_t cap);
 

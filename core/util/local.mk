@@ -7,6 +7,7 @@ core_sources += \
 	%D%/err.c %D%/err.h \
 	%D%/facts.c %D%/facts.h \
 	%D%/file.c %D%/file.h \
+	%D%/json.c %D%/json.h \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
 	%D%/map.c %D%/map.h \

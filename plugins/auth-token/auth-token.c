@@ -117,7 +117,8 @@ create_agent(const struct adit_conf *conf, struct instance *inst)
 	if (adit_conf_given(conf, "invite"))
 		return create_joiner(conf, inst);
 	if (path == NULL)
-		return adit_conf_error(conf, "token_file", "is missing");
+		return adit_conf_error(conf, "token_file",
+			"is missing: the file with the agent's token");
 	if (adit_conf_secret_file(conf, "token_file", path, TOKEN_FILE_MAX, &text, &len) < 0)
 		return -1;
 	rc = take_token(conf, "token_file", path, token_text(text), inst);

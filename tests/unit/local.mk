@@ -12,7 +12,9 @@ util_tests = \
 	%D%/test-err \
 	%D%/test-facts \
 	%D%/test-file \
+	%D%/test-control-call \
 	%D%/test-join-line \
+	%D%/test-json \
 	%D%/test-list \
 	%D%/test-log \
 	%D%/test-map \
@@ -29,7 +31,9 @@ TESTS += $(util_tests)
 %C%_test_err_LDADD = $(unit_libs)
 %C%_test_facts_LDADD = $(unit_libs)
 %C%_test_file_LDADD = $(unit_libs)
+%C%_test_control_call_LDADD = $(unit_libs)
 %C%_test_join_line_LDADD = $(unit_libs)
+%C%_test_json_LDADD = $(unit_libs)
 %C%_test_list_LDADD = $(unit_libs)
 %C%_test_log_LDADD = $(unit_libs)
 %C%_test_map_LDADD = $(unit_libs)
@@ -42,6 +46,7 @@ io_tests = \
 	%D%/test-conn-move \
 	%D%/test-dgram \
 	%D%/test-listen \
+	%D%/test-local \
 	%D%/test-mbox \
 	%D%/test-offload \
 	%D%/test-proxy \
@@ -58,6 +63,7 @@ link_sources = %D%/linkend.c %D%/linkend.h %D%/layers.c %D%/layers.h
 %C%_test_conn_move_LDADD = $(unit_libs)
 %C%_test_dgram_LDADD = $(unit_libs)
 %C%_test_listen_LDADD = $(unit_libs)
+%C%_test_local_LDADD = $(unit_libs)
 %C%_test_mbox_LDADD = $(unit_libs)
 %C%_test_offload_LDADD = $(unit_libs)
 %C%_test_proxy_LDADD = $(unit_libs)

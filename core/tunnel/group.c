@@ -64,9 +64,15 @@ clients(const struct group_session *s)
 	return s->given - atomic_load_explicit(s->ended, memory_order_relaxed);
 }
 
+static bool
+takes_clients(const struct group_session *s, bool away)
+{
+	return !s->leaving && s->away == away;
+}
+
 /* The least of those that are on worker here, or of all; g->n: none. */
 static size_t
-least(const struct group *g, bool only_here, uint32_t here)
+least(const struct group *g, bool away, bool only_here, uint32_t here)
 {
 	size_t best = g->n;
 
@@ -74,7 +80,7 @@ least(const struct group *g, bool only_here, uint32_t here)
 		size_t i = (g->turn + k) % g->n;
 		const struct group_session *s = g->m[i].s;
 
-		if (s->leaving || (only_here && s->worker != here))
+		if (!takes_clients(s, away) || (only_here && s->worker != here))
 			continue;
 		if (best == g->n || clients(s) < clients(g->m[best].s))
 			best = i;
@@ -100,10 +106,11 @@ group_place(const struct group *g, uint32_t here)
 	return worker;
 }
 
-const struct group_member *
-group_pick(struct group *g, uint32_t here, bool stay)
+static const struct group_member *
+pick(struct group *g, bool away, uint32_t here, bool stay)
 {
-	size_t near = least(g, true, here), best = stay ? near : least(g, false, here);
+	size_t near = least(g, away, true, here);
+	size_t best = stay ? near : least(g, away, false, here);
 	uint64_t most;
 
 	if (best == g->n)
@@ -114,4 +121,12 @@ group_pick(struct group *g, uint32_t here, bool stay)
 	g->turn = best + 1;
 	g->m[best].s->given++;
 	return &g->m[best];
+}
+
+const struct group_member *
+group_pick(struct group *g, uint32_t here, bool stay)
+{
+	const struct group_member *m = pick(g, false, here, stay);
+
+	return m != NULL ? m : pick(g, true, here, stay);
 }

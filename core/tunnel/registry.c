@@ -41,7 +41,7 @@ struct session_entry {
 	struct group_session load; /* with its id and worker */
 	struct list node;            /* in agent->members */
 	uint8_t member;
-	bool may_resume;
+	bool may_resume, encrypted;
 	uint8_t secret[REGISTRY_SECRET];
 	uint32_t generation; /* of the last link that showed it */
 	struct agent_entry *agent;
@@ -272,6 +272,7 @@ session_new(struct registry *r, struct agent_entry *a, const struct login_ask *a
 	s->load.worker = ask->worker;
 	s->load.ended = ask->ended;
 	s->member = ask->member;
+	s->encrypted = ask->encrypted;
 	s->may_resume = ask->secret != NULL;
 	if (s->may_resume)
 		memcpy(s->secret, ask->secret, REGISTRY_SECRET);
@@ -380,23 +381,44 @@ same_secret(const uint8_t *a, const uint8_t *b)
 	return differ == 0;
 }
 
+static enum resume_result
+judge(const struct session_entry *s, const uint8_t *secret, bool encrypted)
+{
+	if (s == NULL || !s->may_resume)
+		return RESUME_GONE;
+	if (!same_secret(s->secret, secret))
+		return RESUME_WRONG;
+	return s->encrypted && !encrypted ? RESUME_PLAIN : RESUME_FOUND;
+}
+
 enum resume_result
-registry_resume(struct registry *r, uint64_t session, const uint8_t *secret,
+registry_resume(struct registry *r, uint64_t session, const uint8_t *secret, bool encrypted,
 	struct session_ref *at_r, uint32_t *generation_r)
 {
-	enum resume_result result = RESUME_GONE;
+	enum resume_result result;
 	struct session_entry *s;
 
 	pthread_mutex_lock(&r->lock);
 	s = idmap_get(&r->sessions, session);
-	if (s != NULL && s->may_resume)
-		result = same_secret(s->secret, secret) ? RESUME_FOUND : RESUME_WRONG;
+	result = judge(s, secret, encrypted);
 	if (result == RESUME_FOUND) {
 		*at_r = (struct session_ref){session, s->load.worker};
 		*generation_r = ++s->generation;
 	}
 	pthread_mutex_unlock(&r->lock);
 	return result;
+}
+
+void
+registry_away(struct registry *r, uint64_t session, bool away)
+{
+	struct session_entry *s;
+
+	pthread_mutex_lock(&r->lock);
+	s = idmap_get(&r->sessions, session);
+	if (s != NULL)
+		s->load.away = away;
+	pthread_mutex_unlock(&r->lock);
 }
 
 void

@@ -54,6 +54,7 @@ struct login_ask {
 	 * its worker, and there until registry_logout(). */
 	const _Atomic uint64_t *ended;
 	const uint8_t *secret; /* REGISTRY_SECRET bytes; NULL: it ends with its link */
+	bool encrypted;        /* that link, so every other has to be as well */
 };
 
 struct login_got {
@@ -74,12 +75,17 @@ enum resume_result {
 	RESUME_FOUND,
 	RESUME_GONE,  /* no such session, or it has ended */
 	RESUME_WRONG, /* not its secret */
+	RESUME_PLAIN, /* it has begun over an encrypted link, and this one is not */
 };
 
 /* A link has come that shows the secret of a session. FOUND: the link belongs on that worker, with
  * its generation, unless a higher one has come there before. */
 enum resume_result registry_resume(struct registry *r, uint64_t session, const uint8_t *secret,
-	struct session_ref *at_r, uint32_t *generation_r);
+	bool encrypted, struct session_ref *at_r, uint32_t *generation_r);
+
+/* The session has lost its link, or has one again: other sessions that have the same claims get the
+ * clients meanwhile. */
+void registry_away(struct registry *r, uint64_t session, bool away);
 
 /* The session wants no more clients; it keeps its claims until it has ended. */
 void registry_leave(struct registry *r, uint64_t session);

@@ -35,7 +35,7 @@ login_member(struct registry *r, const char *agent, uint64_t instance, uint8_t m
 	uint32_t worker, struct login_got *got_r)
 {
 	struct identity id = who("acme", agent);
-	struct login_ask ask = {&id, instance, member, worker, &none_ended, NULL};
+	struct login_ask ask = {&id, instance, member, worker, &none_ended, NULL, false};
 	char text[128];
 
 	*got_r = (struct login_got){0};
@@ -49,7 +49,7 @@ login(struct registry *r, const char *account, const char *agent, uint32_t worke
 	struct session_ref *replaced_r)
 {
 	struct identity id = who(account, agent);
-	struct login_ask ask = {&id, 0, 1, worker, &none_ended, NULL};
+	struct login_ask ask = {&id, 0, 1, worker, &none_ended, NULL, false};
 	struct login_got got;
 	char text[128];
 
@@ -311,8 +311,14 @@ test_members(void)
 	ok(claim_it(r, b, "ssh", 2, "h:1", 1, &same) == CLAIM_TAKEN, "but once");
 	is_int(registry_port(r, b, "ssh", false), 1, "and is told of it before it asks");
 	is_int(led_to(r, claim, 5, 10, a, b), 3, "clients go to both");
+	registry_away(r, b, true);
+	is_int(led_to(r, claim, 1, 10, a, b), 1, "but not to one that has no link");
+	registry_away(r, a, true);
+	is_int(led_to(r, claim, 1, 30, a, b), 3, "unless none has");
+	registry_away(r, a, false);
+	registry_away(r, b, false);
 	registry_leave(r, a);
-	is_int(led_to(r, claim, 0, 10, a, b), 2, "but not to one that leaves");
+	is_int(led_to(r, claim, 0, 10, a, b), 2, "nor to one that leaves");
 	again = login_member(r, "web", 7, 1, 0, &got);
 	ok(got.n_replaced == 0, "a newer login of a member lets one that leaves go on");
 	is_int(led_to(r, claim, 0, 10, again, b), 2, "the other goes on");
@@ -416,7 +422,7 @@ test_instances(void)
 {
 	struct registry *r = registry_new();
 	struct identity id = who("acme", "web");
-	struct login_ask late = {&id, 7, 2, 1, &none_ended, NULL};
+	struct login_ask late = {&id, 7, 2, 1, &none_ended, NULL, false};
 	struct login_got got;
 	char text[128] = "";
 	uint64_t b;
@@ -572,26 +578,33 @@ test_resume(void)
 	char text[128];
 
 	must(registry_login(r, &ask, &limits, now, &got, text, sizeof(text)) == 0);
-	ok(registry_resume(r, got.session, secret, &at, &generation) == RESUME_FOUND, "its secret");
+	ok(registry_resume(r, got.session, secret, true, &at, &generation) == RESUME_FOUND, "its secret");
 	ok(at.id == got.session && at.worker == 3 && generation == 1, "leads to the session");
-	ok(registry_resume(r, got.session, secret, &at, &generation) == RESUME_FOUND &&
+	ok(registry_resume(r, got.session, secret, true, &at, &generation) == RESUME_FOUND &&
 			generation == 2,
 		"and every time the number is higher");
 	for (size_t i = 0; i < REGISTRY_SECRET; i += REGISTRY_SECRET - 1) {
 		memcpy(wrong, secret, sizeof(wrong));
 		wrong[i] ^= 0x80;
-		ok(registry_resume(r, got.session, wrong, &at, &generation) == RESUME_WRONG &&
+		ok(registry_resume(r, got.session, wrong, true, &at, &generation) == RESUME_WRONG &&
 				generation == 2,
 			"another one does not, byte %zu", i);
 	}
-	ok(registry_resume(r, got.session + 1, secret, &at, &generation) == RESUME_GONE,
+	ok(registry_resume(r, got.session + 1, secret, true, &at, &generation) == RESUME_GONE,
 		"there is no other session");
+	ok(registry_resume(r, got.session, secret, false, &at, &generation) == RESUME_FOUND,
+		"a session that began over a plain link may go on over one");
+	ask.encrypted = true;
+	must(registry_login(r, &ask, &limits, now, &got, text, sizeof(text)) == 0);
+	ok(registry_resume(r, got.session, secret, false, &at, &generation) == RESUME_PLAIN &&
+			registry_resume(r, got.session, secret, true, &at, &generation) == RESUME_FOUND,
+		"one that began over an encrypted link needs another such");
 	ask.secret = NULL;
 	must(registry_login(r, &ask, &limits, now, &got, text, sizeof(text)) == 0);
-	ok(registry_resume(r, got.replaced[0].id, secret, &at, &generation) == RESUME_GONE,
+	ok(registry_resume(r, got.replaced[0].id, secret, true, &at, &generation) == RESUME_GONE,
 		"who was replaced cannot come back");
 	memset(wrong, 0, sizeof(wrong));
-	ok(registry_resume(r, got.session, wrong, &at, &generation) == RESUME_GONE,
+	ok(registry_resume(r, got.session, wrong, true, &at, &generation) == RESUME_GONE,
 		"nor is a session without a secret resumed");
 	registry_free(r);
 }
@@ -616,7 +629,7 @@ haunt(struct registry *r, const uint64_t *dead, size_t n, uint64_t claim, const 
 		registry_unclaim(r, ghost, claim, &x);
 		return x != REGISTRY_NO_WORKER;
 	case 3:
-		return registry_resume(r, ghost, secret, &at, &x) != RESUME_GONE;
+		return registry_resume(r, ghost, secret, true, &at, &x) != RESUME_GONE;
 	default:
 		return claim_it(r, ghost, "ssh", 1, address, 1, &got) != CLAIM_LOST;
 	}

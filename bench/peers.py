@@ -66,6 +66,9 @@ SESSION = ("streams_per_session", "opening_per_session", "stream_window", "strea
            "session_window")            # limits that agents have, too
 
 
+RESUME = {"resume_for": "0s"}           # what may have to be sent again is not spliced
+
+
 def limits(values):
     if not values:
         return ""
@@ -89,7 +92,8 @@ def adit(extra="", workers=1, sessions=1):
     def start(m, targets):
         ports = [m.port() for _ in targets]
         v = {"link": m.port(), "range": "%d-%d" % (min(ports), max(ports)) if ports else "20000-31999"}
-        conf = m.write("aditd.conf", "workers = %d;\n" % workers + extra + limits(m.case.limits))
+        conf = m.write("aditd.conf", "workers = %d;\n" % workers + extra +
+                       limits(dict(RESUME, **(m.case.limits or {}))))
         m.write("conf.d/plugins.conf", PLUGINS % v)
         m.write("tokens", "")
         token = run([m.adit_run, "aditd", "issue", "-c", conf, "--account", "bench"], m)

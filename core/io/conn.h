@@ -158,6 +158,9 @@ void conn_give(struct conn *c, const struct conn_ops *ops, void *owner);
 
 /* On its way to another worker; embedded in what its owner sends along. */
 struct conn_move {
+	/* On the new worker, before its layers are told of it: makes their instances' shares there.
+	 * False: it cannot, the conn is closed. May be NULL. */
+	bool (*prepare)(struct conn_move *m, struct worker *w);
 	/* On the new worker: c is its own when it has called conn_give(), or must be closed by
 	 * conn_close(). NULL: the link was lost on the way, or a worker is stopping (then it may be
 	 * the old one). Frees what m is embedded in. */
@@ -170,7 +173,7 @@ struct conn_move {
 
 /* Sends it to another worker, with the bytes that it still has to write; what comes meanwhile is
  * kept. Not while payload passes aside. May be called from inside its callbacks. The shares of its
- * layers' instances must be there on the new worker, too. */
+ * layers' instances must be there on the new worker, too, when m->prepare() has run. */
 void conn_move(struct conn *c, struct worker *to, struct conn_move *m);
 
 /* What plug/api.c calls for a layer. */

@@ -111,7 +111,7 @@ on_arrival(struct mbox_msg *msg, bool late)
 	fdcount_add(-1); /* conn_settle() counts it again */
 	conn_settle(c, to, m->fd);
 	c->move = NULL;
-	if (late) {
+	if (late || (m->prepare != NULL && !m->prepare(m, to))) {
 		conn_close(c);
 		m->arrived(m, to, NULL);
 		return;

@@ -434,6 +434,15 @@ chunk_get(struct worker *w)
 		list_init(&c->node);
 	}
 	c->off = c->len = 0;
+	c->users = 1;
+	return c;
+}
+
+struct chunk *
+chunk_share(struct chunk *c)
+{
+	must(c->users > 0);
+	c->users++;
 	return c;
 }
 
@@ -441,7 +450,7 @@ void
 chunk_put(struct worker *w, struct chunk *c)
 {
 	WORKER_OWNS(w);
-	if (c == NULL)
+	if (c == NULL || --c->users > 0)
 		return;
 	if (w->n_chunks == CHUNKS_KEPT) {
 		free(c);

@@ -28,6 +28,7 @@
 struct chunk {
 	struct list node;
 	size_t off, len; /* what is still to be written is data[off, len) */
+	unsigned users;
 	uint8_t data[];
 };
 
@@ -125,7 +126,9 @@ void worker_note(struct worker *w, const char *what);
 void worker_forget_fd(struct worker *w, int fd);
 
 struct chunk *chunk_get(struct worker *w);
-void chunk_put(struct worker *w, struct chunk *c);
+void chunk_put(struct worker *w, struct chunk *c); /* by its last user; NULL is harmless */
+/* One user more: what is in data stays as it is until that one calls chunk_put(), too. */
+struct chunk *chunk_share(struct chunk *c);
 
 /* A one-shot timer on a worker. fn may start it again. */
 struct timer {

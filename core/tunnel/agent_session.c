@@ -166,6 +166,7 @@ on_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
 		session_fail(&as->base, CODE_PROTOCOL, "AUTH_OK: too much data");
 	} else {
 		text_copy(as->account, sizeof(as->account), ok->account);
+		session_logged_in(&as->base);
 		proof_confirm(as->proof, ok->data.p, ok->data.n);
 	}
 }

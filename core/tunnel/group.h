@@ -21,7 +21,7 @@ struct group_session {
 	uint64_t given;
 	const _Atomic uint64_t *ended;
 	bool leaving; /* wants no more */
-	bool away;    /* it has lost its link and may get another: only if there is no other session */
+	bool away;    /* it has lost its link and waits for another: the last choice */
 };
 
 struct group_member {
@@ -44,8 +44,9 @@ bool group_has(const struct group *g, const struct group_session *s);
  * takes any. */
 uint32_t group_place(const struct group *g, uint32_t here);
 
-/* Of the sessions that are not away, or of all if all are: the one with the fewest clients, among equals each in its turn; but one of worker here, so
- * that the client need not move, unless it has over an eighth more than the least. A client that
+/* Of the sessions that are not away, or of all if all are: the one with the fewest clients, among
+ * equals each in its turn; but one of worker here, so that the client need not move, unless it has
+ * over an eighth more than the least. A client that
  * must stay gets the least of worker here in any case. NULL: none takes clients. The client counts
  * as given. */
 const struct group_member *group_pick(struct group *g, uint32_t here, bool stay);

@@ -46,6 +46,12 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 	X(open_timeout, MS, 10000, 100, 600000, "for a target to accept a connection")             \
 	X(ping_interval, MS, 10000, 100, 3600000, "silence after which PING is sent")              \
 	X(dead_after, MS, 30000, 200, 7200000, "silence after which a link is given up")           \
+	X(resume_for, MS, 60000, 0, 86400000,                                                      \
+		"a session whose link is lost waits for its agent; 0: it ends")                    \
+	X(session_retain, BYTES, 16777216, 1048576, 1073741824,                                    \
+		"bytes that a session keeps until the other end has them; more is not sent")       \
+	X(worker_retain, BYTES, 134217728, 1048576, 68719476736,                                   \
+		"the same for all sessions of a worker; above it each may still have 512 KiB")     \
 	X(flush_timeout, MS, 30000, 100, 3600000,                                                  \
 		"for a peer that takes nothing of a finished stream's last bytes")                 \
 	X(reserve_for, MS, 600000, 0, 604800000,                                                   \

@@ -23,6 +23,7 @@ core_sources += \
 	%D%/request_log.c %D%/request_log.h \
 	%D%/roster.c %D%/roster.h \
 	%D%/server.c %D%/server.h %D%/server_priv.h \
+	%D%/server_resume.c \
 	%D%/server_session.c \
 	%D%/server_worker.c \
 	%D%/session.c %D%/session.h \

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* What the files of the server share: server.c (the whole, main thread), server_worker.c (one
- * worker's part), server_session.c (one agent), bind.c (its tunnels), front.c (public listeners),
- * udp_front.c (those for UDP). */
+ * worker's part), server_session.c (one agent), server_resume.c (its other links), bind.c (its
+ * tunnels), front.c (public listeners), udp_front.c (those for UDP). */
 
 #ifndef ADIT_TUNNEL_SERVER_PRIV_H
 #define ADIT_TUNNEL_SERVER_PRIV_H
@@ -26,7 +26,8 @@
  * anybody here uses it. Owner: the worker. */
 struct worker_conf {
 	struct server_conf *conf; /* one reference */
-	size_t users;             /* sessions, and 1 while it is the current one */
+	size_t users;             /* sessions, links, and 1 while it is the current one */
+	struct list node;         /* in sw->confs */
 };
 
 /* A worker's part of the server; w->app. Owner: the worker. */
@@ -35,8 +36,10 @@ struct server_worker {
 	struct server *srv;
 	struct worker *w;
 	struct worker_conf *conf; /* current */
+	struct list confs;        /* struct worker_conf: all that are in use */
 	struct list sessions;     /* struct server_session */
 	struct idmap by_id;       /* logged in, by session id */
+	struct list away;         /* those without a link, the longest first */
 	struct idmap fronts;      /* struct front, by claim id */
 	struct idmap udp_fronts;  /* struct udp_front */
 	bool draining, drained;
@@ -77,6 +80,8 @@ void server_worker_fini(struct worker *w);
 /* Main thread, after the join; NULL is harmless. */
 void server_worker_free(struct server_worker *sw);
 struct worker_conf *worker_conf_use(struct server_worker *sw);
+/* Of any configuration; NULL if its modules cannot have their shares here. */
+struct worker_conf *worker_conf_of(struct server_worker *sw, struct server_conf *conf);
 void worker_conf_done(struct server_worker *sw, struct worker_conf *wc);
 /* Hands a reference back to the main thread. Any worker. */
 void server_release_conf(struct worker *w, struct server_conf *conf);
@@ -106,11 +111,13 @@ struct tunnel {
 struct server_session {
 	struct session base;
 	struct server_worker *sw;
-	struct worker_conf *conf; /* of its link: the transport's layer lives in it */
+	struct worker_conf *conf; /* when it began: its limits */
+	struct worker_conf *link_conf; /* of its link: the layers live in it */
 	struct worker_conf *auth_conf; /* in force when its login began; NULL before */
 	const struct door *door;       /* of conf: where it arrived */
 	const struct door_way *on;     /* what stands on it topmost; NULL: nothing yet */
 	struct list node; /* in sw->sessions */
+	struct list away; /* in sw->away */
 	struct addr from;
 	char from_text[ADDR_TEXT_MAX], from_host[ADDR_TEXT_MAX];
 	uint64_t source;
@@ -131,6 +138,9 @@ struct server_session {
 	struct mono since;
 	uint64_t clients, flows;
 	int64_t spread_said; /* ms */
+	uint32_t generation; /* of its link: see registry.h */
+	struct mono lost_at; /* while it has none */
+	uint64_t resumed;    /* how often it has got another */
 	struct flow_holder held; /* flows that are open */
 	_Atomic uint64_t ended; /* of clients and flows: see registry.h */
 };
@@ -155,6 +165,17 @@ void server_session_less(struct server_session *ss);
 void server_session_destroy(struct server_session *ss);
 /* "session 3f2a… account=… agent=…" for logs; a static buffer of the worker's thread. */
 const char *server_session_name(const struct server_session *ss);
+
+void server_session_from(struct server_session *ss, const struct addr *from);
+/* A failed login is counted; its link waits at the gate no more. */
+void server_session_fail_at_gate(struct server_session *ss);
+void server_session_leave_gate(struct server_session *ss);
+
+/* ---- server_resume.c --------------------------------------------------------------------------*/
+void server_on_resume(struct mux *m, const struct msg_resume *resume);
+void server_on_detached(struct session *s, const char *text);
+/* Gives up sessions without a link as long as the worker retains more than it should. */
+void server_shed(struct turn_end *shed);
 
 /* ---- bind.c -----------------------------------------------------------------------------------*/
 void server_on_bind(struct mux *m, const struct msg_bind *bind);

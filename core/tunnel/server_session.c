@@ -13,6 +13,7 @@
 
 #include "tunnel/server_priv.h"
 #include "util/log.h"
+#include "util/rand.h"
 #include "util/units.h"
 
 #define REFUSE_AFTER_MS 20 /* every wrong login is answered this long after it was asked */
@@ -35,16 +36,16 @@ server_session_name(const struct server_session *ss)
 
 /* ---- Login ----------------------------------------------------------------------------------- */
 
-static void
-leave_gate(struct server_session *ss)
+void
+server_session_leave_gate(struct server_session *ss)
 {
 	if (ss->at_gate)
 		gate_leave(ss->sw->srv->gate, ss->source);
 	ss->at_gate = false;
 }
 
-static void
-fail_at_gate(struct server_session *ss)
+void
+server_session_fail_at_gate(struct server_session *ss)
 {
 	static struct log_limit limit;
 	const struct limits *l = &ss->sw->conf->conf->limits;
@@ -80,13 +81,17 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 {
 	const struct limits *l = &ss->sw->conf->conf->limits;
 	struct server *srv = ss->sw->srv;
+	uint8_t secret[REGISTRY_SECRET];
 	const struct login_ask ask = {.id = &req->id, .instance = ss->instance,
-		.member = ss->member, .worker = ss->base.w->index, .ended = &ss->ended};
+		.member = ss->member, .worker = ss->base.w->index, .ended = &ss->ended,
+		.secret = ss->base.limits->resume_for > 0 ? secret : NULL,
+		.encrypted = conn_encrypted(ss->base.conn)};
 	struct msg_auth_ok ok = {0};
 	struct login_got got;
 	char text[128];
 	uint16_t code;
 
+	rand_bytes(secret, sizeof(secret));
 	code = registry_login(srv->registry, &ask, l, ss->base.w->now, &got, text, sizeof(text));
 	if (code != CODE_NONE) {
 		log_warn("link from %s account=%s refused: %s", ss->from_text, req->id.account,
@@ -94,7 +99,7 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 		mux_send_auth_fail(&ss->base.mux, code, code == CODE_LIMIT ? 5000 : 0, text);
 		return;
 	}
-	leave_gate(ss);
+	server_session_leave_gate(ss);
 	ss->reg_id = got.session;
 	ss->id = req->id; /* with its grants, which are ours now */
 	memset(&req->id, 0, sizeof(req->id));
@@ -105,11 +110,13 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	ok.session = ss->reg_id;
 	ok.account = text_of(ss->id.account);
 	ok.agent = text_of(ss->id.agent);
-	ok.resume_ms = 0;
-	ok.secret = text_of(NULL);
+	if (ask.secret != NULL)
+		ok.secret = (struct text){(const char *)secret, sizeof(secret)};
 	ok.data = (struct text){(const char *)req->reply.p, req->reply.len};
 	mux_send_auth_ok(&ss->base.mux, &ok);
+	session_logged_in(&ss->base);
 	server_session_spread(ss);
+	explicit_bzero(secret, sizeof(secret));
 	for (size_t i = 0; i < got.n_replaced; i++)
 		(void)post_kick(srv->workers[got.replaced[i].worker], got.replaced[i].id,
 			CODE_REPLACED, code_text(CODE_REPLACED));
@@ -133,7 +140,7 @@ on_verdict(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
 	log_warn("link from %s agent=%s login by %s refused: %s", ss->from_text, req->id.agent,
 		req->method, req->reason[0] != '\0' ? req->reason : "wrong credential");
 	if (verdict == ADIT_DENY)
-		fail_at_gate(ss);
+		server_session_fail_at_gate(ss);
 	refuse_login(ss, verdict == ADIT_DENY ? CODE_AUTH_FAILED : CODE_BUSY);
 }
 
@@ -369,8 +376,14 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 	ss->req = NULL;
 	timer_stop(&ss->refuse);
 	if (!ss->logged_in && local && (code == CODE_PROTOCOL || code == CODE_TIMEOUT))
-		fail_at_gate(ss);
-	leave_gate(ss);
+		server_session_fail_at_gate(ss);
+	server_session_leave_gate(ss);
+	list_remove(&ss->away);
+	if (ss->logged_in) { /* before the log says that it is gone */
+		idmap_del(&ss->sw->by_id, ss->reg_id);
+		registry_logout(ss->sw->srv->registry, ss->reg_id, s->w->now,
+			ss->sw->conf->conf->limits.reserve_for);
+	}
 	why(code, text, safe, sizeof(safe));
 	if (ss->logged_in)
 		log_info("%s closed: %s (after %s, %s%s)", server_session_name(ss), safe,
@@ -381,11 +394,6 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 		log_limited(&limit, LOG_INFO, "%s closed: %s", server_session_name(ss), safe);
 	atomic_fetch_add_explicit(&s->w->stats.datagrams_dropped, s->mux.dg.full + s->mux.dg.late,
 		memory_order_relaxed);
-	if (ss->logged_in) {
-		idmap_del(&ss->sw->by_id, ss->reg_id);
-		registry_logout(ss->sw->srv->registry, ss->reg_id, s->w->now,
-			ss->sw->conf->conf->limits.reserve_for);
-	}
 }
 
 static void
@@ -401,10 +409,11 @@ forget(struct server_session *ss)
 	free(ss->walk);
 	identity_fini(&ss->id);
 	list_remove(&ss->node);
-	leave_gate(ss);
+	server_session_leave_gate(ss);
 	atomic_fetch_sub_explicit(&sw->srv->load[sw->w->index], 1, memory_order_relaxed);
 	if (ss->auth_conf != NULL)
 		worker_conf_done(sw, ss->auth_conf);
+	worker_conf_done(sw, ss->link_conf);
 	worker_conf_done(sw, ss->conf);
 	free(ss);
 	if (sw->draining)
@@ -421,6 +430,7 @@ static const struct mux_ops server_mux_ops = {
 	.hello = on_hello,
 	.auth = on_auth,
 	.answer = on_answer,
+	.resume = server_on_resume,
 	.bind = server_on_bind,
 	.unbind = server_on_unbind,
 	.open_ok = on_open_ok,
@@ -432,6 +442,9 @@ static const struct mux_ops server_mux_ops = {
 	.pull = session_on_pull,
 	.fetch = session_on_fetch,
 	.goaway = on_goaway,
+	.lost = session_on_lost,
+	.keep = session_on_keep,
+	.drop = session_on_drop,
 	.wake = session_on_wake,
 	.closed = session_on_closed,
 };
@@ -468,7 +481,17 @@ static const struct session_ops server_session_ops = {
 	.ended = on_ended,
 	.free = on_free,
 	.choose = on_choose,
+	.detached = server_on_detached,
 };
+
+void
+server_session_from(struct server_session *ss, const struct addr *from)
+{
+	ss->from = *from;
+	addr_text(from, ss->from_text, sizeof(ss->from_text));
+	addr_host_text(from, ss->from_host, sizeof(ss->from_host));
+	ss->source = addr_source_key(from);
+}
 
 void
 server_session_open(struct server_worker *sw, int fd, const struct addr *from,
@@ -480,6 +503,7 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 
 	ss->sw = sw;
 	ss->conf = worker_conf_use(sw);
+	ss->link_conf = worker_conf_use(sw);
 	self.splice = ss->conf->conf->splice;
 	/* It may have been accepted under another configuration than the worker has. */
 	ss->door = door_find(ss->conf->conf, at);
@@ -488,14 +512,12 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 		link.transport = &ss->door->way[0].transport;
 		link.n_transports = 1;
 	}
-	ss->from = *from;
-	addr_text(from, ss->from_text, sizeof(ss->from_text));
-	addr_host_text(from, ss->from_host, sizeof(ss->from_host));
-	ss->source = addr_source_key(from);
+	server_session_from(ss, from);
 	ss->at_gate = true;
 	ss->since = sw->w->now;
 	flow_holder_init(&ss->held);
 	list_init(&ss->node);
+	list_init(&ss->away);
 	list_push(&sw->sessions, &ss->node);
 	timer_init(&ss->refuse, sw->w, "login refusal", on_refuse);
 	atomic_fetch_add_explicit(&sw->w->stats.links, 1, memory_order_relaxed);

@@ -23,16 +23,37 @@
 /* ---- Configurations -------------------------------------------------------------------------- */
 
 static struct worker_conf *
-worker_conf_new(struct worker *w, struct server_conf *conf)
+worker_conf_new(struct server_worker *sw, struct server_conf *conf)
 {
 	struct worker_conf *wc = xcalloc(1, sizeof(*wc));
 
 	wc->conf = conf;
 	wc->users = 1;
-	if (modules_worker_init(&conf->modules, w->index) < 0) {
+	list_init(&wc->node);
+	if (modules_worker_init(&conf->modules, sw->w->index) < 0) {
 		free(wc);
 		return NULL;
 	}
+	list_push(&sw->confs, &wc->node);
+	return wc;
+}
+
+struct worker_conf *
+worker_conf_of(struct server_worker *sw, struct server_conf *conf)
+{
+	struct worker_conf *wc;
+	struct list *n, *tmp;
+
+	list_each(n, tmp, &sw->confs) {
+		wc = list_entry(n, struct worker_conf, node);
+		if (wc->conf == conf) {
+			wc->users++;
+			return wc;
+		}
+	}
+	wc = worker_conf_new(sw, server_conf_ref(conf));
+	if (wc == NULL)
+		server_release_conf(sw->w, conf);
 	return wc;
 }
 
@@ -48,6 +69,7 @@ worker_conf_done(struct server_worker *sw, struct worker_conf *wc)
 {
 	if (--wc->users > 0)
 		return;
+	list_remove(&wc->node);
 	modules_worker_fini(&wc->conf->modules, sw->w->index);
 	server_release_conf(sw->w, wc->conf);
 	free(wc);
@@ -85,17 +107,17 @@ on_conf(struct mbox_msg *msg, bool late)
 {
 	struct conf_msg *m = container_of(msg, struct conf_msg, msg);
 	struct server_worker *sw = server_worker(m->to);
-	struct worker_conf *wc = late ? NULL : worker_conf_new(m->to, m->conf);
+	struct worker_conf *wc = late ? NULL : worker_conf_of(sw, m->conf);
 
 	if (wc == NULL) {
 		if (!late)
 			log_error("worker %u keeps the old configuration: a plugin failed",
 				m->to->index);
-		server_release_conf(m->to, m->conf);
 	} else {
 		worker_conf_done(sw, sw->conf);
 		sw->conf = wc;
 	}
+	server_release_conf(m->to, m->conf);
 	free(m);
 }
 
@@ -382,7 +404,7 @@ on_drain(struct mbox_msg *msg, bool late)
 	list_each(n, tmp, &sw->sessions) {
 		struct server_session *ss = list_entry(n, struct server_session, node);
 
-		if (now)
+		if (now || ss->base.conn == NULL) /* who has no link cannot come back */
 			session_fail(&ss->base, CODE_SHUTDOWN, code_text(CODE_SHUTDOWN));
 		else
 			mux_drain(&ss->base.mux, CODE_SHUTDOWN, RETURN_AFTER_MS,
@@ -439,6 +461,9 @@ server_worker_init(struct worker *w, void *arg)
 	struct server_worker *sw = xcalloc(1, sizeof(*sw));
 
 	worker_streams_init(&sw->streams, w, &srv->budget);
+	sw->streams.shed.run = server_shed;
+	list_init(&sw->away);
+	list_init(&sw->confs);
 	list_init(&sw->sessions);
 	list_init(&sw->drain_check.node);
 	sw->drain_check.run = on_drain_check;
@@ -446,7 +471,7 @@ server_worker_init(struct worker *w, void *arg)
 	sw->srv = srv;
 	sw->w = w;
 	w->app = srv->sw[w->index] = sw;
-	sw->conf = worker_conf_new(w, server_conf_ref(srv->conf));
+	sw->conf = worker_conf_new(sw, server_conf_ref(srv->conf));
 	if (sw->conf == NULL) {
 		server_conf_unref(srv->conf);
 		return -EINVAL;

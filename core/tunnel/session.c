@@ -149,17 +149,31 @@ session_on_closed(struct mux *m, uint16_t code, const char *text, bool local, ui
 	end(session_of(m), code, text, local, retry_ms);
 }
 
+/* What is retained stays in the chunk that the link was given. */
+void *
+session_on_keep(struct mux *m, uint8_t *buffer)
+{
+	(void)m;
+	return chunk_share(container_of(buffer, struct chunk, data[0]));
+}
+
+void
+session_on_drop(struct mux *m, void *kept)
+{
+	chunk_put(session_of(m)->w, kept);
+}
+
 /* ---- The link -------------------------------------------------------------------------------- */
 
 static int
 on_input(struct conn *c, const uint8_t *p, size_t n)
 {
 	struct session *s = c->owner;
+	int rest = mux_recv(&s->mux, s->w->now, p, n);
 
-	if (mux_recv(&s->mux, s->w->now, p, n) < 0)
-		return -1;
-	session_rearm(s);
-	return 0;
+	if (rest == 0)
+		session_rearm(s);
+	return rest;
 }
 
 /* Payload that goes straight from the link to the stream's socket. */
@@ -198,6 +212,15 @@ tune(struct session *s)
 		sock_unsent(s->conn->sock.fd, s->unsent = unsent);
 }
 
+void
+worker_streams_check(struct worker *w)
+{
+	struct worker_streams *ws = worker_streams(w);
+
+	if (ws->shed.run != NULL && ws->retained.bytes / 2 > ws->retained.max)
+		worker_at_end(w, &ws->shed);
+}
+
 static size_t
 on_output(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r)
 {
@@ -207,6 +230,7 @@ on_output(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r)
 	size_t n = mux_output(&s->mux, s->w->now, p, MIN(cap, room));
 
 	tune(s);
+	worker_streams_check(s->w);
 	if (s->aside != NULL) {
 		*aside_r = s->aside;
 		s->aside = NULL;
@@ -214,6 +238,22 @@ on_output(struct conn *c, uint8_t *p, size_t cap, struct pipe **aside_r)
 	if (!s->ended)
 		session_rearm(s);
 	return n;
+}
+
+/* The mux knows it. Who has said that it leaves does not come back. */
+static void
+link_gone(struct session *s, uint16_t code, const char *text)
+{
+	if (s->left_code == CODE_NONE && mux_can_resume(&s->mux)) {
+		s->ops->detached(s, text);
+		session_rearm(s);
+		return;
+	}
+	if (s->left_code != CODE_NONE)
+		end(s, s->left_code, s->left_text, false, s->left_retry_ms);
+	else
+		end(s, code, text, false, 0);
+	mux_fail(&s->mux, code, text); /* resets streams that could have gone on */
 }
 
 static void
@@ -229,16 +269,22 @@ on_link_closed(struct conn *c, int err, const char *text)
 	}
 	mux_detach(&s->mux, s->w->now);
 	s->cut_by_peer = err == 0 || err == -ECONNRESET || err == -EPIPE;
-	if (s->left_code != CODE_NONE) {
-		end(s, s->left_code, s->left_text, false, s->left_retry_ms);
-		return;
-	}
 	if (text != NULL && text[0] != '\0')
 		snprintf(buf, sizeof(buf), "%s", text);
 	else
 		snprintf(buf, sizeof(buf), "the link broke: %s",
 			err == 0 ? "closed by the peer" : strerror(-err));
-	end(s, CODE_LINK_LOST, buf, false, 0);
+	link_gone(s, CODE_LINK_LOST, buf);
+}
+
+void
+session_on_lost(struct mux *m, uint16_t code, const char *text)
+{
+	struct session *s = session_of(m);
+
+	conn_close(s->conn);
+	s->conn = NULL;
+	link_gone(s, code, text);
 }
 
 static int
@@ -249,10 +295,7 @@ on_choose(struct conn *c, const uint8_t *p, size_t n, struct conn_level *level_r
 	return s->ops->choose(s, p, n, level_r);
 }
 
-static void on_ready(struct conn *c);
-
 static const struct conn_ops link_ops = {
-	.ready = on_ready,
 	.input = on_input,
 	.output = on_output,
 	.closed = on_link_closed,
@@ -260,14 +303,13 @@ static const struct conn_ops link_ops = {
 
 /* The same for a link whose layers are not known yet. */
 static const struct conn_ops chosen_ops = {
-	.ready = on_ready,
 	.input = on_input,
 	.output = on_output,
 	.choose = on_choose,
 	.closed = on_link_closed,
 };
 
-/* And for one without layers, if the configuration lets payload pass aside. */
+/* And for one without layers, if payload may pass aside. */
 static const struct conn_ops splice_ops = {
 	.input = on_input,
 	.output = on_output,
@@ -276,15 +318,13 @@ static const struct conn_ops splice_ops = {
 	.closed = on_link_closed,
 };
 
-static void
-on_ready(struct conn *c)
+void
+session_logged_in(struct session *s)
 {
-	struct session *s = c->owner;
-
-	if (!c->bare || !s->splice)
+	if (s->conn == NULL || !s->conn->bare || !s->splice || mux_can_resume(&s->mux))
 		return;
 	s->mux.conf.aside_min = s->dice ? 1 : MUX_ASIDE_MIN;
-	conn_give(c, &splice_ops, s);
+	conn_give(s->conn, &splice_ops, s);
 }
 
 /* ---- Time ------------------------------------------------------------------------------------ */
@@ -358,6 +398,7 @@ mux_conf_of(struct mux_conf *conf_r, enum role role, const struct limits *l,
 		.flow_bytes = (size_t)l->flow_queue,
 		.datagram_bytes = (size_t)l->session_queue,
 		.datagram_ms = l->datagram_age,
+		.retain_max = (size_t)l->session_retain,
 	};
 }
 
@@ -431,8 +472,11 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	s->grain_ns = grain_of(limits);
 	timer_init(&s->tick, w, "session timer", on_tick);
 	mux_conf_of(&conf, role, limits, self);
+	conf.resume_ms = ops->detached != NULL ? limits->resume_for : 0;
 	conf.pool = &worker_streams(w)->datagrams;
 	conf.pool->max = (size_t)limits->worker_queue;
+	conf.retained = &worker_streams(w)->retained;
+	conf.retained->max = (size_t)limits->worker_retain;
 	s->dice = getenv("ADIT_TEST_DICE") != NULL;
 	rand_bytes(nonce, sizeof(nonce));
 	mux_init(&s->mux, &conf, ops->mux, s, nonce, w->now);
@@ -441,6 +485,42 @@ session_open(struct session *s, struct worker *w, int fd, enum role role,
 	sock_tune_link(&s->conn->sock, limits->dead_after);
 	conn_kick(s->conn);
 	session_rearm(s);
+}
+
+/* ---- Another link ---------------------------------------------------------------------------- */
+
+struct conn *
+session_give_link(struct session *s, struct mux_link *link_r)
+{
+	struct conn *c = s->conn;
+
+	must(c != NULL && !s->ended);
+	mux_link_of(&s->mux, link_r);
+	s->conn = NULL;
+	s->ended = true;
+	timer_stop(&s->tick);
+	worker_reap(s->w, &s->reap);
+	return c;
+}
+
+int
+session_go_on(struct session *s, struct conn *c, const struct mux_link *link, uint64_t received)
+{
+	int rc;
+
+	must(!s->ended);
+	conn_close(s->conn);
+	s->conn = NULL;
+	mux_detach(&s->mux, s->w->now);
+	rc = mux_attach(&s->mux, s->w->now, link, received);
+	if (rc < 0)
+		return rc;
+	s->conn = c;
+	s->unsent = 0;
+	conn_give(c, &link_ops, s);
+	conn_kick(c);
+	session_rearm(s);
+	return 0;
 }
 
 void
@@ -472,6 +552,7 @@ void
 worker_streams_init(struct worker_streams *ws, struct worker *w, struct budget *b)
 {
 	list_init(&ws->flushing);
+	list_init(&ws->shed.node);
 	budget_join(&ws->budget, b, w, on_over_budget);
 }
 
@@ -482,6 +563,7 @@ worker_streams_abort(struct worker *w)
 	struct list *n, *tmp;
 
 	budget_leave(&ws->budget);
+	list_remove(&ws->shed.node);
 	list_each(n, tmp, &ws->flushing)
 		stream_abort(list_entry(n, struct stream, node), CODE_SHUTDOWN, NULL);
 }

@@ -5,6 +5,10 @@
  * its timer, its streams, and the one way in which it ends. The two roles embed it
  * (server_session.c, agent_session.c).
  *
+ * A session whose link is lost waits for another if it can resume (detached()): everything it has
+ * stays as it is. Another link begins as a session of its own, which gives its link away
+ * (session_give_link()) to the one that goes on over it (session_go_on()).
+ *
  * An end comes from the mux (error, silence, the peer's GOAWAY), from the link (lost), or from the
  * role (session_fail). In every case: streams are reset, ended() is called once, what explains the
  * end is still written to the link, and when that is closed the session is freed at the end of the
@@ -27,6 +31,8 @@ struct session_ops {
 	void (*ended)(struct session *s, uint16_t code, const char *text, bool local,
 		uint32_t retry_ms);
 	void (*free)(struct session *s);
+	/* Its link is lost and it waits for another. NULL: it never does. */
+	void (*detached)(struct session *s, const char *text);
 	/* Server: as of struct conn_ops. */
 	int (*choose)(struct session *s, const uint8_t *p, size_t n, struct conn_level *level_r);
 };
@@ -35,7 +41,7 @@ struct session {
 	struct worker *w;
 	const struct session_ops *ops;
 	const struct limits *limits; /* outlives the session */
-	struct conn *conn; /* NULL: not begun, or gone */
+	struct conn *conn; /* NULL: not begun, gone, or given away */
 	struct mux mux;
 	struct timer tick;
 	struct mono tick_at;
@@ -59,8 +65,8 @@ struct session_self {
 	const char *software; /* constant */
 	uint64_t instance;    /* agent; 0: not said */
 	uint8_t member;
-	bool splice; /* payload may pass aside where nothing needs to see it, that is if the
-		      * link has no layer */
+	bool splice; /* payload may pass aside where nothing needs to see it: the link has no
+		      * layer, and the session cannot resume */
 };
 
 /* Where a link comes from or leads to, and what stands on it. All of it outlives the session. */
@@ -87,6 +93,19 @@ void session_fail(struct session *s, uint16_t code, const char *text);
  * is lost, and it is freed. */
 void session_cut(struct session *s);
 
+/* The link of a session that has not logged in; the caller gives it to another. Nothing else is
+ * said of it, and it is freed at the end of the turn. */
+struct conn *session_give_link(struct session *s, struct mux_link *link_r);
+/* A session that can resume goes on over c, a link of its worker, in place of the one that it may
+ * still have. received: by the peer, as of RESUME or RESUME_OK. 0, or -EPROTO: the peer claims what
+ * cannot be; c is the caller's still, and the session has no link. */
+int session_go_on(struct session *s, struct conn *c, const struct mux_link *link,
+	uint64_t received);
+
+/* The login is done. If the link has no layers, payload may pass aside from now on, unless it may
+ * have to be sent again. */
+void session_logged_in(struct session *s);
+
 /* Arms the timer again after something may have made a deadline earlier. */
 void session_rearm(struct session *s);
 /* mux_send_datagram(), and its time is kept. */
@@ -101,6 +120,9 @@ void session_on_reset(struct mux *m, struct mux_stream *ms, uint16_t code, struc
 void session_on_gone(struct mux *m, struct mux_stream *ms);
 void session_on_wake(struct mux *m);
 void session_on_goaway(struct mux *m, const struct msg_goaway *goaway); /* remembers it */
+void session_on_lost(struct mux *m, uint16_t code, const char *text);
+void *session_on_keep(struct mux *m, uint8_t *buffer);
+void session_on_drop(struct mux *m, void *kept);
 void session_on_closed(struct mux *m, uint16_t code, const char *text, bool local,
 	uint32_t retry_ms);
 
@@ -111,10 +133,14 @@ struct worker_streams {
 	size_t n_flushing;
 	struct budget_user budget; /* for the bytes that sockets have not taken yet */
 	struct mux_pool datagrams; /* of all sessions here */
+	struct mux_pool retained;  /* likewise; above twice its max shed is due */
+	struct turn_end shed;      /* run: the role's, or NULL */
 };
 /* w->app begins with it, on server and agent. */
 struct worker_streams *worker_streams(struct worker *w);
 void worker_streams_init(struct worker_streams *ws, struct worker *w, struct budget *b);
+/* Whether shed is due. */
+void worker_streams_check(struct worker *w);
 /* Resets those that flush; when the worker stops. */
 void worker_streams_abort(struct worker *w);
 

@@ -57,7 +57,7 @@ def test_both_ways_of_moving_at_random(site, workers):
     dice = {"ADIT_TEST_DICE": "1"}
     streams, size, timeout = (2000, "64MiB", 1800) if FULL else (300, "4MiB", 240)
     run_through(site, streams, size, 16, timeout, conf={"workers": workers}, env=dice,
-                agent_options={"env": dice})
+                limits={"resume_for": "0s"}, agent_options={"env": dice})
 
 
 def test_copying_alone(site):

@@ -44,7 +44,7 @@ def test_hello_is_answered(w):
     p, q = w.link(features=(1 << 64) - 1), w.link()
     hello = p.start()
     assert (hello["version_min"], hello["version_max"], hello["role"]) == (1, 1, 1)
-    assert hello["features"] == 0 and hello["software"].startswith("aditd")
+    assert hello["features"] == wire.RESUME and hello["software"].startswith("aditd")
     assert q.start()["nonce"] != hello["nonce"]
 
 

@@ -3,6 +3,7 @@
 """Other people's programs in tests: found, run to their end, or skipped with the reason."""
 
 import glob
+import os
 import shutil
 import subprocess
 
@@ -32,3 +33,12 @@ def run(argv, data=None, status=0, timeout=60, **options):
         " ".join(argv), done.returncode, done.stdout[-2000:].decode("utf-8", "replace"),
         done.stderr[-2000:].decode("utf-8", "replace"))
     return done.stdout
+
+
+def mint(site, name, names, issuer=None, days=(-1, 30), purpose="server"):
+    """Makes a certificate and its key; returns the paths of both and the key's pin."""
+    build = os.environ.get("ADIT_BUILD_DIR") or os.environ["top_builddir"]
+    made = os.path.join(build, "plugins", "transport-tls", "adit-mint")
+    argv = [made, site.path(name), name, names, *map(str, days), purpose]
+    pin = run(argv + ([issuer] if issuer else []))
+    return site.path(name + ".pem"), site.path(name + ".key"), pin.decode().strip()

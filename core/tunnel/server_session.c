@@ -366,7 +366,9 @@ flows_text(const struct server_session *ss, char *buf, size_t cap)
 static void
 on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_t retry_ms)
 {
-	static struct log_limit limit; /* anybody can open links and close them */
+	/* Anybody can open links and close them. What a layer refuses is worth a warning: a
+	 * certificate may be wrong, here or there. */
+	static struct log_limit closed, refused;
 	struct server_session *ss = container_of(s, struct server_session, base);
 	char safe[300], took[32], n[40], f[120];
 
@@ -391,7 +393,8 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 			units_count(ss->clients, "client", n, sizeof(n)),
 			flows_text(ss, f, sizeof(f)));
 	else
-		log_limited(&limit, LOG_INFO, "%s closed: %s", server_session_name(ss), safe);
+		log_limited(s->refused ? &refused : &closed, s->refused ? LOG_WARN : LOG_INFO,
+			"%s closed: %s", server_session_name(ss), safe);
 	atomic_fetch_add_explicit(&s->w->stats.datagrams_dropped, s->mux.dg.full + s->mux.dg.late,
 		memory_order_relaxed);
 }

@@ -260,7 +260,7 @@ static void
 on_link_closed(struct conn *c, int err, const char *text)
 {
 	struct session *s = c->owner;
-	char buf[200];
+	char buf[256];
 
 	s->conn = NULL;
 	if (s->ended) { /* the farewell is over */
@@ -269,7 +269,8 @@ on_link_closed(struct conn *c, int err, const char *text)
 	}
 	mux_detach(&s->mux, s->w->now);
 	s->cut_by_peer = err == 0 || err == -ECONNRESET || err == -EPIPE;
-	if (text != NULL && text[0] != '\0')
+	s->refused = text != NULL && text[0] != '\0';
+	if (s->refused)
 		snprintf(buf, sizeof(buf), "%s", text);
 	else
 		snprintf(buf, sizeof(buf), "the link broke: %s",

@@ -42,7 +42,8 @@ test_packages="python3 python3-pytest mandoc procps iproute2 binutils ca-certifi
 	curl openssl openssh-client openssh-server postgresql redis-server iperf3
 	netcat-openbsd socat shellcheck spin valgrind bind9-dnsutils dnsmasq-base
 	squid
-	python3-websockets node-ws"
+	python3-websockets node-ws
+	gnutls-bin sslscan testssl.sh"
 full_packages="clang-14 libclang-rt-14-dev"
 
 say() {

@@ -112,7 +112,10 @@ test_end(void)
 	is_int(carry(&e.agent, &e.server, 1000), 0, "an end in order is no error");
 	ok(e.server.up.n == 4, "and what came before is there");
 	is_int(tls_input(e.server.tls, "garbage", 7), 0, "what comes behind it is nothing");
-	is_int(tls_output(e.server.tls, "echo", 4), 0, "the other direction goes on");
+	is_int(tls_output(e.server.tls, "echo", 4), 0, "what goes the other way is dropped");
+	e.agent.up.n = 0;
+	is_int(carry(&e.server, &e.agent, 1000), 0, "the same end comes back");
+	is_int((intmax_t)e.agent.up.n, 0, "and nothing else");
 	ends_close(&e);
 	creds_unref(s);
 	creds_unref(a);

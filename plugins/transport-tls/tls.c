@@ -28,7 +28,8 @@ struct tls {
 	const uint8_t *in;	   /* of the input() under way */
 	size_t in_left;
 	struct refusal *refusal; /* where verification says why, while the handshake runs */
-	bool ready, ended, ticketed;
+	bool ready, ticketed;
+	bool ended; /* nothing is sent any more, and what comes is dropped */
 };
 
 static const gnutls_datum_t alpn_adit = {(unsigned char *)"adit/1", 6},
@@ -339,8 +340,10 @@ receive(struct tls *t)
 		gnutls_packet_deinit(packet);
 		return rc;
 	}
-	if (n == 0) { /* the peer's end of TLS; the link's follows */
-		t->ended = true;
+	if (n == 0) {
+		/* The peer has ended TLS and may wait for the same from us before it closes the
+		 * link. A link has no half that goes on, as one that ends with FIN has none. */
+		tls_finish(t);
 		return 0;
 	}
 	/* A ticket, a change of keys, an empty record: the next one may be whole. */
@@ -375,7 +378,7 @@ tls_output(void *state, const void *data, size_t n)
 	struct tls *t = state;
 	const uint8_t *p = data;
 
-	while (n > 0) {
+	while (n > 0 && !t->ended) {
 		ssize_t sent = gnutls_record_send(t->gnutls, p, n < RECORD_MAX ? n : RECORD_MAX);
 
 		if (sent < 0)
@@ -393,7 +396,9 @@ tls_finish(void *state)
 {
 	struct tls *t = state;
 
-	(void)gnutls_bye(t->gnutls, GNUTLS_SHUT_WR);
+	if (!t->ended)
+		(void)gnutls_bye(t->gnutls, GNUTLS_SHUT_WR);
+	t->ended = true;
 }
 
 void

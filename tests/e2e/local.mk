@@ -43,3 +43,5 @@ TESTS += %D%/test_moving.py
 EXTRA_DIST += %D%/test_moving.py
 TESTS += %D%/test_ws.py
 EXTRA_DIST += %D%/wsbridge.js %D%/wsbridge.py %D%/wspeer.py %D%/wstables.py %D%/test_ws.py
+TESTS += %D%/test_tls.py
+EXTRA_DIST += %D%/tlsworld.py %D%/test_tls.py

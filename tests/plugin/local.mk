@@ -2,6 +2,7 @@
 
 # Plugins made for tests. The -rpath makes libtool build what it will not install.
 test_plugins = \
+	%D%/auth-facts.la \
 	%D%/auth-larger.la \
 	%D%/auth-later.la \
 	%D%/auth-mood.la \
@@ -33,6 +34,9 @@ test_plugins = \
 check_LTLIBRARIES += $(test_plugins)
 test_plugin_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += %D%/refused/refused.h
+%C%_auth_facts_la_SOURCES = %D%/good/auth-facts.c
+%C%_auth_facts_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_facts_la_LIBADD = $(plugin_libadd)
 %C%_auth_larger_la_SOURCES = %D%/good/auth-larger.c
 %C%_auth_larger_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_larger_la_LIBADD = $(plugin_libadd)

@@ -51,7 +51,7 @@ struct session {
 	struct turn_end reap;
 	bool ended;
 	bool cut_by_peer;     /* the link was closed or reset by the other end */
-	bool refused;         /* the link was ended by a layer, whose reason is the text of ended() */
+	bool refused;         /* a layer has ended the link; its reason is the text of ended() */
 	size_t unsent;        /* that its socket may hold */
 	bool splice;          /* of struct session_self */
 	bool dice;            /* for tests: whether payload moves aside is chosen at random */

@@ -44,13 +44,37 @@ server_session_leave_gate(struct server_session *ss)
 	ss->at_gate = false;
 }
 
+/* A layer may know better where the agent is: behind a proxy that it trusts. From then on that
+ * address counts. CODE_NONE, or why the gate does not let it in. */
+static uint16_t
+move_source(struct server_session *ss, const char **text_r)
+{
+	const struct limits *l = &ss->sw->conf->conf->limits;
+	const char *host = ss->base.conn != NULL ? conn_fact(ss->base.conn, "peer-address") : NULL;
+	int64_t retry_ms;
+	struct addr a;
+	uint16_t code;
+
+	if (!ss->at_gate || host == NULL || strcmp(host, ss->from_host) == 0 ||
+		addr_parse(host, 0, &a) < 0)
+		return CODE_NONE;
+	server_session_leave_gate(ss);
+	server_session_from(ss, &a);
+	code = gate_enter(ss->sw->srv->gate, ss->source, l, ss->base.w->now, text_r, &retry_ms);
+	ss->at_gate = code == CODE_NONE;
+	return code;
+}
+
 void
 server_session_fail_at_gate(struct server_session *ss)
 {
 	static struct log_limit limit;
 	const struct limits *l = &ss->sw->conf->conf->limits;
-	int64_t ms = gate_fail(ss->sw->srv->gate, ss->source, l, ss->base.w->now);
+	const char *busy;
+	int64_t ms;
 
+	(void)move_source(ss, &busy); /* it may fail before it has said anything */
+	ms = gate_fail(ss->sw->srv->gate, ss->source, l, ss->base.w->now);
 	if (ms >= l->penalty_from && l->fail_penalty > 0)
 		log_limited(&limit, LOG_WARN,
 			"address %s is refused for %" PRId64 " s: failed logins",
@@ -148,10 +172,14 @@ static void
 on_hello(struct mux *m, const struct msg_hello *hello)
 {
 	struct server_session *ss = server_session_of(m);
+	const char *text;
+	uint16_t code = move_source(ss, &text);
 
 	memcpy(ss->nonce_agent, hello->nonce, MSG_NONCE);
 	ss->instance = hello->instance;
 	ss->member = hello->instance != 0 ? hello->member : 1;
+	if (code != CODE_NONE)
+		session_fail(&ss->base, code, text);
 }
 
 static void
@@ -392,6 +420,8 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 			units_ms_human(mono_diff_ms(s->w->now, ss->since), took, sizeof(took)),
 			units_count(ss->clients, "client", n, sizeof(n)),
 			flows_text(ss, f, sizeof(f)));
+	else if (s->visitor)
+		log_debug("%s closed: %s", server_session_name(ss), safe);
 	else
 		log_limited(s->refused ? &refused : &closed, s->refused ? LOG_WARN : LOG_INFO,
 			"%s closed: %s", server_session_name(ss), safe);
@@ -491,8 +521,11 @@ void
 server_session_from(struct server_session *ss, const struct addr *from)
 {
 	ss->from = *from;
-	addr_text(from, ss->from_text, sizeof(ss->from_text));
 	addr_host_text(from, ss->from_host, sizeof(ss->from_host));
+	if (addr_port(from) != 0)
+		addr_text(from, ss->from_text, sizeof(ss->from_text));
+	else /* a proxy in front has told no port */
+		addr_host_text(from, ss->from_text, sizeof(ss->from_text));
 	ss->source = addr_source_key(from);
 }
 
@@ -531,6 +564,8 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 	}
 	session_open(&ss->base, sw->w, fd, ROLE_SERVER, &server_session_ops,
 		&ss->conf->conf->limits, &link, &self);
+	if (link.choose) /* one that can have layers, which may know better */
+		(void)facts_set(&ss->base.conn->facts, "peer-address", ss->from_host);
 }
 
 void

@@ -270,6 +270,7 @@ on_link_closed(struct conn *c, int err, const char *text)
 	mux_detach(&s->mux, s->w->now);
 	s->cut_by_peer = err == 0 || err == -ECONNRESET || err == -EPIPE;
 	s->refused = text != NULL && text[0] != '\0';
+	s->visitor = conn_fact(c, "visitor") != NULL;
 	if (s->refused)
 		snprintf(buf, sizeof(buf), "%s", text);
 	else

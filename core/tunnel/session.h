@@ -51,6 +51,7 @@ struct session {
 	struct turn_end reap;
 	bool ended;
 	bool cut_by_peer;     /* the link was closed or reset by the other end */
+	bool visitor;         /* it was none: a layer has answered somebody who wanted no link */
 	bool refused;         /* a layer has ended the link; its reason is the text of ended() */
 	size_t unsent;        /* that its socket may hold */
 	bool splice;          /* of struct session_self */

@@ -3,6 +3,8 @@ pluginexec_LTLIBRARIES += %D%/transport-ws.la
 ws_pure_sources = \
 	%D%/http_head.c \
 	%D%/http_head.h \
+	%D%/nets.c \
+	%D%/nets.h \
 	%D%/ws_ask.c \
 	%D%/ws_frame.c \
 	%D%/ws_frame.h \

@@ -5,6 +5,7 @@
  * the answers to requests, SHA-1 and the key, what the agent asks with and the user's fields. */
 
 #include "tap.h"
+#include "nets.h"
 #include "test-table.h"
 #include "ws_shake.h"
 
@@ -329,9 +330,63 @@ test_fields(void)
 	is_str(ws_field_check("X-Empty:"), NULL, "and an empty value");
 }
 
+/* ---- Trusted proxies ------------------------------------------------------------------------- */
+
+static const char *
+origin(const struct nets *s, const char *peer, const char *one, const char *two)
+{
+	static char out[NETS_TEXT];
+	const struct span lines[2] = {{one, strlen(one)}, {two, strlen(two)}};
+
+	snprintf(out, sizeof(out), "-");
+	return nets_origin(s, peer, lines, two[0] != '\0' ? 2 : 1, out) ? out : NULL;
+}
+
+static void
+test_nets(void)
+{
+	static const char *const bad[] = {"", "a", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
+		"10.0.0.0/8x", "10.0.0", "::1/129", "10.0.0.0/ 8", "[::1]", "10.0.0.0/8/8"};
+	struct nets s = {0};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ok(nets_add(&s, bad[i]) < 0, "\"%s\" is no network", bad[i]);
+	ok(nets_add(&s, "127.0.0.1") == 0 && nets_add(&s, "10.20.0.0/14") == 0 &&
+			nets_add(&s, "2001:db8::/33") == 0,
+		"three are");
+	is_str(origin(&s, "192.0.2.9", "198.51.100.1", ""), NULL,
+		"who is not trusted says nothing");
+	is_str(origin(&s, "127.0.0.1", "", ""), NULL, "who says nothing speaks for itself");
+	is_str(origin(&s, "127.0.0.1", "198.51.100.1", ""), "198.51.100.1", "one proxy");
+	is_str(origin(&s, "127.0.0.1", "198.51.100.1, 198.51.100.2", ""), "198.51.100.2",
+		"what came to it already is not believed");
+	is_str(origin(&s, "127.0.0.1", "198.51.100.1, 10.23.255.255", ""), "198.51.100.1",
+		"a chain of two");
+	is_str(origin(&s, "127.0.0.1", "198.51.100.1, 10.24.0.0", ""), "10.24.0.0",
+		"just behind the network");
+	is_str(origin(&s, "127.0.0.1", "198.51.100.1", "10.20.0.1"), "198.51.100.1",
+		"in two lines");
+	is_str(origin(&s, "127.0.0.1", "10.20.0.9,10.20.0.1", ""), "10.20.0.9",
+		"all trusted: the leftmost");
+	is_str(origin(&s, "127.0.0.1", "unknown, 10.20.0.1", ""), "10.20.0.1",
+		"no further than what can be read");
+	is_str(origin(&s, "127.0.0.1", "for=1", ""), NULL, "nothing that can be read");
+	is_str(origin(&s, "127.0.0.1", "198.51.100.1:4711", ""), "198.51.100.1", "with a port");
+	is_str(origin(&s, "127.0.0.1", "[2001:db9::1]:4711", ""), "2001:db9::1",
+		"IPv6 with a port");
+	is_str(origin(&s, "127.0.0.1", "2001:db9::1", ""), "2001:db9::1", "IPv6");
+	is_str(origin(&s, "2001:db8:7fff::1", "198.51.100.1", ""), "198.51.100.1", "an IPv6 proxy");
+	is_str(origin(&s, "2001:db8:8000::1", "198.51.100.1", ""), NULL,
+		"and one behind the network");
+	nets_fini(&s);
+	is_str(origin(&s, "127.0.0.1", "198.51.100.1", ""), NULL,
+		"nobody is trusted if none is named");
+}
+
 int
 main(void)
 {
+	test_nets();
 	test_key();
 	test_ask();
 	test_fields();

@@ -216,6 +216,18 @@ handshake_done(struct link *l)
 	adit_layer_ready(l->layer);
 }
 
+/* Whom a proxy that is trusted speaks for. */
+static void
+say_origin(struct link *l, const struct ws_request *req)
+{
+	const char *peer = adit_layer_fact_get(l->layer, "peer-address");
+	char origin[NETS_TEXT];
+
+	if (peer != NULL &&
+		nets_origin(&l->conf->trusted, peer, req->forwarded, req->n_forwarded, origin))
+		(void)adit_layer_fact(l->layer, "peer-address", origin);
+}
+
 /* The server's turn. Above 0: the link is up, and so many bytes were the handshake. */
 static ssize_t
 serve(struct link *l)
@@ -230,8 +242,14 @@ serve(struct link *l)
 		return 0;
 	if (adit_layer_down(l->layer, out, ws_answer_format(out, a, &req)) < 0)
 		return -1;
-	if (a.status == 101)
+	if (a.status == 101) {
+		say_origin(l, &req);
 		return (ssize_t)used;
+	}
+	/* Health checks and the curious. Whoever wanted a link has a problem that is worth a line.
+	 */
+	if (a.status == 200 || (a.status == 404 && !req.upgrade))
+		(void)adit_layer_fact(l->layer, "visitor", ws_status_text(a.status));
 	span_text(req.method, method, sizeof(method));
 	span_text(req.target, target, sizeof(target));
 	return adit_layer_error(l->layer, "no link but HTTP, %s %s, answered %s%s%s", method,

@@ -35,6 +35,12 @@ const struct adit_option ws_options[] = {
 		.sides = ADIT_SIDE_AGENT,
 		.help = "a file of more such fields, one in a line, that nobody else may read",
 	},
+	{
+		.name = "trusted_proxies",
+		.type = ADIT_OPT_LIST,
+		.sides = ADIT_SIDE_SERVER,
+		.help = "addresses and networks (\"10.0.0.0/8\") whose X-Forwarded-For is believed",
+	},
 	{.name = NULL},
 };
 
@@ -149,6 +155,20 @@ read_fields(const struct adit_conf *conf, struct ws_conf *c)
 	return 0;
 }
 
+/* ---- The server's ---------------------------------------------------------------------------- */
+
+static int
+read_trusted(const struct adit_conf *conf, struct ws_conf *c)
+{
+	const char *text;
+
+	for (size_t i = 0; (text = adit_conf_list(conf, "trusted_proxies", i)) != NULL; i++)
+		if (nets_add(&c->trusted, text) < 0)
+			return adit_conf_error(conf, "trusted_proxies",
+				"\"%.60s\" is no address and no network like \"10.0.0.0/8\"", text);
+	return 0;
+}
+
 /* ---- The instance ---------------------------------------------------------------------------- */
 
 void
@@ -157,6 +177,7 @@ ws_conf_destroy(void *inst)
 	struct ws_conf *c = inst;
 
 	free(c->path);
+	nets_fini(&c->trusted);
 	adit_secret_free(c->fields, c->fields != NULL ? FIELDS_MAX : 0);
 	free(c);
 }
@@ -173,7 +194,7 @@ fill(const struct adit_conf *conf, struct ws_conf *c)
 	why = ws_path_check(c->path, agent);
 	if (why != NULL)
 		return adit_conf_error(conf, "path", "\"%.60s\" %s", c->path, why);
-	return agent ? read_fields(conf, c) : 0;
+	return agent ? read_fields(conf, c) : read_trusted(conf, c);
 }
 
 int

@@ -84,6 +84,17 @@ parse_websocket(struct ws_request *req, struct span name, struct span value)
 	}
 }
 
+/* The nearest proxies have written last. */
+static void
+keep_forwarded(struct ws_request *req, struct span value)
+{
+	if (req->n_forwarded == WS_FORWARDED) {
+		memmove(req->forwarded, req->forwarded + 1, sizeof(value) * (WS_FORWARDED - 1));
+		req->n_forwarded--;
+	}
+	req->forwarded[req->n_forwarded++] = value;
+}
+
 static void
 parse_field(struct ws_request *req, struct span name, struct span value)
 {
@@ -102,7 +113,7 @@ parse_field(struct ws_request *req, struct span name, struct span value)
 	} else if (span_is_nocase(name, "Content-Length")) {
 		req->body = req->body || !span_is(value, "0");
 	} else if (span_is_nocase(name, "X-Forwarded-For")) {
-		req->forwarded = value;
+		keep_forwarded(req, value);
 	} else {
 		parse_websocket(req, name, value);
 	}

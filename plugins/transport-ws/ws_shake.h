@@ -16,6 +16,8 @@
 
 /* ---- The server ------------------------------------------------------------------------------ */
 
+#define WS_FORWARDED 8 /* lines that are kept */
+
 struct ws_request {
 	struct span method, target; /* for the log; empty if the first line is none */
 	struct span key;
@@ -27,7 +29,8 @@ struct ws_request {
 	bool offers, offers_adit; /* subprotocols */
 	unsigned hosts, keys, versions;
 	bool version_13;
-	struct span forwarded; /* the last X-Forwarded-For, empty if there is none */
+	struct span forwarded[WS_FORWARDED]; /* X-Forwarded-For, the last lines of it */
+	size_t n_forwarded;
 };
 
 struct ws_answer {

@@ -17,6 +17,7 @@ from aditsession import AgentPeer, ServerPeer
 from aditwire import Token
 from harness import Agent, command, free_port, need, read_to_end, settings
 from test_integrity import integrity
+from tlsworld import TlsWorld
 from tools import tool
 from wspeer import BINARY, CLOSE, PING, PONG, Frames, WsSocket, frame, next_frames, shake
 from wstables import ANSWER, REQUEST, hex_bytes, message, rows
@@ -99,7 +100,7 @@ def test_path(site):
     target = site.listener()
     p = ws_agent(site, server.url, server.token_file, target.port, "--no-reconnect", wait=False)
     p.wait_for(r"answers 404 Not Found for /adit: is transport-ws enabled there, is the path right\?")
-    server.wait_for("answered 404 Not Found: no WebSocket at this path")
+    server.wait_for("warn .*answered 404 Not Found: no WebSocket at this path")
     ws_agent(site, server.url, server.token_file, target.port,
              conf={"transport-ws": {"path": "/somewhere/else"}}).stop()
 
@@ -220,6 +221,21 @@ def test_curl(server):
                           "http://127.0.0.1:%d/" % server.ws_port],
                          capture_output=True, check=True).stdout
     assert out.startswith(b"HTTP/1.1 200 OK") and out.endswith(b"by WebSocket.\n")
+
+
+def test_health_checks_fill_no_log(site):
+    server = ws_server(site)
+    before = server.mark()
+    for edits in ("first: GET / HTTP/1.1 ;; drop: Upgrade", "first: HEAD / HTTP/1.1 ;; drop: Upgrade",
+                  "first: GET /favicon.ico HTTP/1.1 ;; drop: Upgrade"):
+        sock = site.connect(server.ws_port)
+        sock.sendall(message(REQUEST, edits))
+        read_to_end(sock)
+    sock = site.connect(server.ws_port)
+    sock.sendall(message(REQUEST, "drop: Upgrade"))
+    read_to_end(sock)
+    server.wait_for("warn .*answered 426 Upgrade Required", after=before)
+    assert server.mark() == before + 1
 
 
 # Frames.
@@ -415,3 +431,87 @@ def test_deadline(site):
     thread.join()
     p.ping()
     server.wait_for("closed: timeout: login took too long")
+
+
+# Behind a proxy.
+
+def behind_proxy(site, server, forwarded):
+    edits = "-" if forwarded is None else "add: X-Forwarded-For: " + forwarded
+    return AgentPeer(WsSocket(site.connect(server.ws_port), edits=edits))
+
+
+def test_trusted_proxy(site):
+    """What a trusted proxy says decides whose logins fail and who waits; the proxy itself does not."""
+    server = ws_server(site, ws={"trusted_proxies": ["127.0.0.0/8", "10.0.0.0/8"]},
+                       limits={"fail_penalty": "60s", "penalty_from": "1s"})
+    bad = Token.make()
+    for where, seen in (("192.0.2.1", "192.0.2.1"), ("6.6.6.6, 192.0.2.2, 10.1.2.3", "192.0.2.2"),
+                        ("2001:db8:5::1", "2001:db8:5::1")):
+        p = behind_proxy(site, server, where)
+        p.start()
+        p.auth(bad, "x")
+        p.expect("AUTH_FAIL", code="auth_failed")
+        server.wait_for("link from %s agent=x login by token refused" % re.escape(seen))
+        server.wait_for("address %s is refused for" % re.escape(seen))
+    p = behind_proxy(site, server, "6.6.6.6, 192.0.2.1")
+    p.send_hello()
+    p.expect_close("busy")
+    p = behind_proxy(site, server, "192.0.2.3")
+    p.login(Token(server.token), "another")
+    server.wait_for("agent=another logged in from 192.0.2.3 by token")
+    p = behind_proxy(site, server, None)
+    p.login(Token(server.token), "itself")
+    server.wait_for(r"agent=itself logged in from 127\.0\.0\.1:")
+
+
+def test_proxy_that_is_not_trusted(site):
+    server = ws_server(site)
+    p = behind_proxy(site, server, "192.0.2.1")
+    p.login(Token(server.token), "x")
+    server.wait_for(r"agent=x logged in from 127\.0\.0\.1:")
+
+
+# Inside TLS.
+
+@pytest.fixture
+def tls(site):
+    """A world in which transport-ws and transport-tls, and nothing else, share the server's port."""
+    w = TlsWorld(site)
+    port = free_port()
+    w.mint("server", names="localhost,127.0.0.1", issuer="ca")
+    w.srv = site.server(port=port, plugins={
+        "transport-tcp": None, "transport-ws": {"listen": "127.0.0.1:%d" % port},
+        "transport-tls": {"listen": "127.0.0.1:%d" % port, "certificate": w.pem("server"),
+                          "key": w.key("server")}})
+    return w
+
+
+def s_client(tls, *alpn):
+    """A socket into the server's TLS, by openssl."""
+    return tls.through([tool("openssl"), "s_client", "-quiet", "-connect",
+                        "127.0.0.1:%d" % tls.srv.port, "-CAfile", tls.pem("ca"),
+                        "-verify_return_error", *alpn])
+
+
+@pytest.mark.parametrize("alpn", [("-alpn", "http/1.1"), ()], ids=["http/1.1", "no ALPN"])
+def test_wss_from_outside(tls, site, alpn):
+    """What a library or a browser does, and plain HTTP by the same way."""
+    p = AgentPeer(WsSocket(s_client(tls, *alpn)), timeout=30)
+    p.login(Token(tls.srv.token), "outside")
+    both_ways(site, p, 300000)
+    sock = s_client(tls, *alpn)
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert read_head(sock).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_frames_of_adit_beside_wss(tls, site):
+    p = AgentPeer(s_client(tls, "-alpn", "adit/1"), timeout=30)
+    p.login(Token(tls.srv.token), "beside")
+    both_ways(site, p, 300000)
+
+
+def test_bare_websocket_beside_wss_on_loopback(tls, site):
+    """What does not encrypt is served on loopback, here by the same port."""
+    p = AgentPeer(WsSocket(site.connect(tls.srv.port)), timeout=30)
+    p.login(Token(tls.srv.token), "bare")
+    both_ways(site, p, 300000)

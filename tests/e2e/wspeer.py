@@ -74,11 +74,12 @@ def next_frames(sock, frames, stop):
 
 
 class WsSocket:
-    """A connected socket as a WebSocket. chop: bytes of each fragment, with a ping before each."""
+    """A connected socket as a WebSocket. chop: bytes of each fragment, with a ping before each; edits:
+    of the request, as in requests.txt."""
 
-    def __init__(self, sock, chop=None):
+    def __init__(self, sock, chop=None, edits="-"):
         self.sock, self.chop = sock, chop
-        self.frames = Frames(shake(sock))
+        self.frames = Frames(shake(sock, edits))
         self.ready, self.ended = [], False
         self.pongs, self.close_code = 0, None
         self.family = sock.family

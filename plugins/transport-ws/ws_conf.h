@@ -11,9 +11,9 @@
 #include "nets.h"
 
 struct ws_conf {
-	char *path;	     /* where links are */
-	char *fields;	     /* agent: more of its request, lines with CRLF; may hold secrets */
-	bool host;	     /* Host is among them */
+	char *path;   /* where links are */
+	char *fields; /* agent: more of its request, lines with CRLF; may hold secrets */
+	bool host;    /* Host is among them */
 	struct nets trusted; /* server: whose X-Forwarded-For is believed */
 };
 

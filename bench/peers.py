@@ -57,7 +57,7 @@ PLUGINS = """transport-tcp = { listen = "127.0.0.1:%(link)d"; };
 auth-token = { file = "tokens"; };
 route-port = { bind = "127.0.0.1"; range = "%(range)s"; };
 """
-AGENT = """server = "127.0.0.1:%(link)d";
+AGENT = """server = "tcp://127.0.0.1:%(link)d";
 name = "%(name)s";
 token_file = "token";
 tunnels = ( { name = "bench"; target = "127.0.0.1:%(target)d"; port = %(public)d; } );

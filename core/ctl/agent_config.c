@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ctl/config.h"
+#include "ctl/link_config.h"
 #include "ctl/plugset.h"
 #include "ctl/proxy_config.h"
 #include "ctl/schema.h"
@@ -89,7 +90,7 @@ struct load {
 	struct source *source;   /* NULL: no file */
 	char *plugin_dir;        /* as it is used; NULL: the default */
 	char *places;            /* where a file was looked for; NULL: it was named */
-	char *scheme;            /* of the server's address; NULL: not said */
+	struct link_address server;
 	struct agent_conf *conf; /* grows */
 	struct err *e;
 };
@@ -114,7 +115,6 @@ load_fini(struct load *l)
 	source_free(l->source);
 	free(l->plugin_dir);
 	free(l->places);
-	free(l->scheme);
 }
 
 void
@@ -229,43 +229,22 @@ fail_missing(struct load *l, const char *text)
 
 /* --- server --- */
 
-/* Cuts "tcp://" off; *rest_r is what follows. */
-static int
-take_scheme(struct load *l, const char *s, const char **rest_r)
-{
-	const char *sep = strstr(s, "://");
-	size_t n;
-
-	*rest_r = s;
-	if (sep == NULL)
-		return 0;
-	n = (size_t)(sep - s);
-	if (n == 0 || n > 16 || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789") != n)
-		return -EINVAL;
-	l->scheme = xasprintf("%.*s", (int)n, s);
-	*rest_r = sep + 3;
-	return 0;
-}
-
 static int
 take_server(struct load *l)
 {
-	const char *given = l->req->server != NULL ? l->req->server : l->basics.server, *rest;
-	char host[HOST_MAX + 1];
-	uint16_t port;
+	const char *given = l->req->server != NULL ? l->req->server : l->basics.server;
 
 	if (given == NULL)
 		return fail_missing(l,
 			"no server: give --server HOST:PORT, or write server = \"host:port\" into "
 			"the configuration file");
-	if (take_scheme(l, given, &rest) < 0 ||
-		hostport_parse(rest, CONFIG_DEFAULT_PORT, host, &port) < 0 || port == 0)
+	if (link_address_parse(given, &l->server) < 0)
 		return fail_value(l, "--server", l->req->server != NULL, KEY_SERVER,
-			"\"host:port\" or \"tcp://host:port\"", given);
+			LINK_ADDRESS_FORM, given);
 	l->conf->server = xstrdup(given);
-	l->conf->server_host = xstrdup(host);
-	l->conf->server_path = xstrdup("");
-	l->conf->server_port = port;
+	l->conf->server_host = xstrdup(l->server.host);
+	l->conf->server_path = xstrdup(l->server.path);
+	l->conf->server_port = l->server.port;
 	return 0;
 }
 
@@ -356,27 +335,23 @@ server_place(const struct load *l)
 }
 
 static void
-default_transport(struct load *l)
+allow_plain(const struct load *l, struct plug_entry *p)
 {
-	struct place at = server_place(l);
-	struct plug_entry *p;
-	char *name;
-
-	if (plugset_count(&l->plugins, "transport-") > 0)
-		return;
-	name = xasprintf("transport-%s", l->scheme != NULL ? l->scheme : "tcp");
-	p = plugset_new(&l->plugins, name);
-	p->file = at.file;
-	p->line = at.line;
-	free(name);
+	if (l->req->allow_plain && strncmp(p->name, "transport-", 10) == 0)
+		plugset_bool(p, "allow_plain", true);
 }
 
-static void
-allow_plain(struct load *l)
+/* What is enabled is made; now what the server's address needs besides. */
+static bool
+on_made(struct plugset *set, void *load)
 {
-	for (size_t i = 0; l->req->allow_plain && i < l->plugins.n; i++)
-		if (strncmp(l->plugins.entry[i].name, "transport-", 10) == 0)
-			plugset_bool(&l->plugins.entry[i], "allow_plain", true);
+	struct load *l = load;
+	const char *dir = l->plugin_dir != NULL ? l->plugin_dir : ADIT_PLUGINDIR;
+	struct plug_entry *p = link_needs(set, dir, l->server.scheme, server_place(l));
+
+	if (p != NULL)
+		allow_plain(l, p);
+	return p != NULL;
 }
 
 /* The key's value or "token" is relative to the file, an option's to where we are. */
@@ -442,44 +417,22 @@ choose_plugin_dir(struct load *l)
 	return rc;
 }
 
-/* The transport that the server's address asks for; without a scheme there must be only one. */
-static int
-choose_transport(struct load *l)
-{
-	const struct modules *m = &l->conf->modules;
-	struct place at = server_place(l);
-
-	if (l->scheme == NULL && m->n_transport > 1)
-		return err_at(l->e, at.file, at.line,
-			"several transports are enabled: write which one into the server's "
-			"address, like \"tcp://host:port\"");
-	for (size_t i = 0; i < m->n_transport; i++)
-		if (l->scheme == NULL || strcmp(m->transport[i]->transport.scheme, l->scheme) == 0)
-			l->conf->stack[0] = m->transport[i];
-	if (l->conf->stack[0] == NULL)
-		return err_at(l->e, at.file, at.line,
-			"no transport that is enabled has the scheme of the server's address, "
-			"\"%s\"",
-			l->scheme);
-	l->conf->n_stack = 1;
-	l->conf->auth = m->auth[0];
-	return 0;
-}
-
 static int
 take_plugins(struct load *l)
 {
 	int rc;
 
-	default_transport(l);
-	allow_plain(l);
+	for (size_t i = 0; i < l->plugins.n; i++)
+		allow_plain(l, &l->plugins.entry[i]);
 	if (take_auth(l) < 0)
 		return -EINVAL;
 	rc = choose_plugin_dir(l);
 	if (rc == 0)
-		rc = plugset_create(&l->plugins, l->plugin_dir, ADIT_SIDE_AGENT, &l->conf->modules,
-			l->e);
-	return rc < 0 ? rc : choose_transport(l);
+		rc = plugset_create(&l->plugins, l->plugin_dir, ADIT_SIDE_AGENT, on_made, l,
+			&l->conf->modules, l->e);
+	if (rc == 0)
+		l->conf->auth = l->conf->modules.auth[0];
+	return rc < 0 ? rc : link_stack(l->conf, l->server.scheme, server_place(l), l->e);
 }
 
 /* --- the whole --- */

@@ -12,7 +12,7 @@
 #include "util/err.h"
 #include "util/log.h"
 
-#define CONFIG_DEFAULT_PORT 9000 /* where agents connect */
+#define CONFIG_DEFAULT_PORT 7835 /* where agents connect */
 #define CONFIG_LOG_REQUESTS 100  /* lines in a second */
 
 /* How the file wants to log. */

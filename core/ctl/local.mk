@@ -14,6 +14,7 @@ core_sources += \
 	%D%/invite.c %D%/invite.h \
 	%D%/join_line.c %D%/join_line.h \
 	%D%/lex.c %D%/lex.h \
+	%D%/link_config.c %D%/link_config.h \
 	%D%/main.h \
 	%D%/plugset.c %D%/plugset.h \
 	%D%/protect.c %D%/protect.h \

@@ -470,29 +470,38 @@ suggest_plugin(const char *name, const char *dir, struct err *e)
 	free(found);
 }
 
-int
-plugset_create(struct plugset *set, const char *dir, enum adit_side side,
-	struct modules *modules_r, struct err *e)
+static int
+create_one(struct plug_entry *p, const char *dir, enum adit_side side, struct modules *to,
+	struct err *e)
 {
-	struct modules made = {.n_auth = 0};
+	int rc = module_create(dir, p->name, p->value, p->n_values, side, p->file, p->line,
+		&p->module, e);
+
+	if (rc == 0)
+		modules_add(to, p->module);
+	else
+		suggest_plugin(p->name, dir != NULL ? dir : ADIT_PLUGINDIR, e);
+	return rc;
+}
+
+int
+plugset_create(struct plugset *set, const char *dir, enum adit_side side, plugset_made_fn *made,
+	void *ctx, struct modules *modules_r, struct err *e)
+{
+	struct modules all = {.n_auth = 0};
+	size_t i = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < set->n && rc == 0; i++) {
-		struct plug_entry *p = &set->entry[i];
-
-		rc = module_create(dir, p->name, p->value, p->n_values, side, p->file, p->line,
-			&p->module, e);
-		if (rc == 0)
-			modules_add(&made, p->module);
-		else
-			suggest_plugin(p->name, dir != NULL ? dir : ADIT_PLUGINDIR, e);
-	}
+	do {
+		for (; i < set->n && rc == 0; i++)
+			rc = create_one(&set->entry[i], dir, side, &all, e);
+	} while (rc == 0 && made != NULL && made(set, ctx));
 	if (rc == 0)
 		rc = check_together(set, e);
 	if (rc < 0)
-		modules_free(&made);
+		modules_free(&all);
 	else
-		*modules_r = made;
+		*modules_r = all;
 	return rc;
 }
 

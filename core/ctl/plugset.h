@@ -47,10 +47,14 @@ struct plug_entry *plugset_new(struct plugset *set, const char *name);
 struct option_value *plugset_string(struct plug_entry *p, const char *key, const char *value);
 void plugset_bool(struct plug_entry *p, const char *key, bool value);
 
-/* Loads all and makes their instances. On success they belong to *modules_r (free with
+/* All plugins of the set are made: may add one more. True when it has. */
+typedef bool plugset_made_fn(struct plugset *set, void *ctx);
+
+/* Loads all and makes their instances; made (may be NULL) is asked again and again until it adds
+ * none. On success they belong to *modules_r (free with
  * modules_free()), else all are freed again. dir: where plugins are, absolute, or NULL. */
 int plugset_create(struct plugset *set, const char *dir, enum adit_side side,
-	struct modules *modules_r, struct err *e);
+	plugset_made_fn *made, void *ctx, struct modules *modules_r, struct err *e);
 void plugset_fini(struct plugset *set);
 
 void modules_free(struct modules *m);

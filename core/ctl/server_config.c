@@ -265,8 +265,8 @@ build(struct load *l, struct server_conf **conf_r)
 	int rc = take_public_address(l, conf);
 
 	if (rc == 0)
-		rc = plugset_create(&l->plugins, l->plugin_dir, ADIT_SIDE_SERVER, &conf->modules,
-			l->e);
+		rc = plugset_create(&l->plugins, l->plugin_dir, ADIT_SIDE_SERVER, NULL, NULL,
+			&conf->modules, l->e);
 	if (rc < 0) {
 		on_release(conf);
 		return rc;

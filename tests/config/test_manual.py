@@ -170,7 +170,7 @@ def test_plain_is_forbidden(tmp_path):
     """The address is one that leads nowhere; nothing is sent to it."""
     site = tmp_path / "site"
     assert run("aditd", "init", str(site)).returncode == 0
-    got = run("adit", "tcp", "22", "-c", str(site / "adit.conf"), "--server", "192.0.2.1:9000")
+    got = run("adit", "tcp", "22", "-c", str(site / "adit.conf"), "--server", "tcp://192.0.2.1:9000")
     assert got.returncode == 78
     assert "192.0.2.1 is not this machine" in got.stdout and "--allow-plain" in got.stdout
 

@@ -509,7 +509,7 @@ class Site:
               env=None):
         """adit run for one tunnel to 127.0.0.1:target; server is a Server or a port."""
         where = server if isinstance(server, int) else server.port
-        argv = command("adit") + ["run", "--server", "127.0.0.1:%d" % where,
+        argv = command("adit") + ["run", "--server", "tcp://127.0.0.1:%d" % where,
                                   "--local", "127.0.0.1:%d" % target,
                                   "--token-file", token_file or server.token_file]
         argv += ["--name", name] if name else []

@@ -82,7 +82,7 @@ class AditWorld:
             return
         path = self.site.write("adit.conf", settings(conf))
         self.adit = self.site.start("adit", command("adit") + [
-            "run", "-c", path, "--server", "127.0.0.1:%d" % self.here.port,
+            "run", "-c", path, "--server", "tcp://127.0.0.1:%d" % self.here.port,
             "--token-file", token_file, *args], Agent)
 
     def tunnels(self, n):

@@ -43,7 +43,7 @@ def target(site):
 
 def start_agent(site, server, target, name, **limits):
     limits = dict(MANY, **limits)
-    values = {"server": "127.0.0.1:%d" % server.port, "token_file": server.token_file, "name": name,
+    values = {"server": "tcp://127.0.0.1:%d" % server.port, "token_file": server.token_file, "name": name,
               "limits": limits,
               "tunnels": ({"name": name, "target": "127.0.0.1:%d" % target},)}
     if os.environ.get("plugin_dir"):

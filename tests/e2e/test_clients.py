@@ -570,7 +570,7 @@ def test_target_appears_later(site, publish):
 def run_agent(site, server, target, **limits):
     """An agent for a target by name, or with limits; both need a file."""
     conf = site.write("adit.conf", settings({
-        "server": "127.0.0.1:%d" % server.port, "name": site.folder.rsplit("-", 1)[1],
+        "server": "tcp://127.0.0.1:%d" % server.port, "name": site.folder.rsplit("-", 1)[1],
         "token_file": server.token_file, "limits": limits,
         "tunnels": [{"name": "t", "target": target}]}))
     a = site.start("adit", command("adit") + ["run", "-c", conf], Agent)

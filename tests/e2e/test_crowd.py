@@ -39,7 +39,7 @@ def crowd(site, public, n):
 
 
 def agent_with_limits(site, server, target, limits):
-    values = {"server": "127.0.0.1:%d" % server.port, "token_file": server.token_file,
+    values = {"server": "tcp://127.0.0.1:%d" % server.port, "token_file": server.token_file,
               "limits": limits, "tunnels": ({"name": "echo", "target": "127.0.0.1:%d" % target},)}
     if os.environ.get("plugin_dir"):
         values["plugin_dir"] = os.environ["plugin_dir"]

@@ -374,7 +374,7 @@ def test_a_server_that_hangs_is_left(site):
     server = start_server(site)
     silent = site.listener()
     conf = site.write("adit.conf", settings({
-        "server": "127.0.0.1:%d" % silent.port, "token_file": server.token_file,
+        "server": "tcp://127.0.0.1:%d" % silent.port, "token_file": server.token_file,
         "limits": {"handshake_timeout": "300ms"},
         "tunnels": [{"name": "t", "target": "127.0.0.1:1"}]}))
     agent = site.start("adit", command("adit") + ["run", "-c", conf], Agent)
@@ -396,7 +396,7 @@ def test_max_attempts(site):
     agent = site.agent(free_port(), 1, "--max-attempts", "3", token_file=token, wait=False)
     assert agent.wait(20) == 69
     assert len(re.findall("^connecting to", agent.text("out"), re.M)) == 3
-    assert "connecting to 127.0.0.1" in agent.text("out") and "(attempt 3)" in agent.text("out")
+    assert "connecting to tcp://127.0.0.1" in agent.text("out") and "(attempt 3)" in agent.text("out")
 
 
 def exit_of(site, name, *args):
@@ -407,7 +407,7 @@ def exit_of(site, name, *args):
 
 def test_exit_status_of_adit(site):
     server = start_server(site)
-    where = ["--server", "127.0.0.1:%d" % server.port, "--no-reconnect"]
+    where = ["--server", "tcp://127.0.0.1:%d" % server.port, "--no-reconnect"]
     good = ["--token-file", server.token_file]
     wrong = site.token(new_conf(site, "another")[0])[1]
     tunnel = ["--local", "127.0.0.1:1"]
@@ -418,8 +418,8 @@ def test_exit_status_of_adit(site):
             (2, ["run", "--no-such-option"], "--no-such-option"),
             (2, ["publish"], "publish"),
             (1, ["run", *where, *tunnel, *good, "--port", "1"], "not permitted"),
-            (69, ["run", *tunnel, *good, "--no-reconnect", "--server", "x" * 64 + ".invalid:1"],
-             "cannot resolve " + "x" * 64 + ".invalid: "),
+            (69, ["run", *tunnel, *good, "--no-reconnect", "--server",
+                  "tcp://" + "x" * 64 + ".invalid:1"], "cannot resolve " + "x" * 64 + ".invalid: "),
             (0, ["--version"], "adit "),
     ):
         got, text = exit_of(site, "adit", *args)
@@ -493,7 +493,7 @@ def test_a_port_has_one_owner(site):
     port = a.public[1]
     for account, name in (("acme", "b"), ("umbrella", "a")):
         status, text = exit_of(
-            site, "adit", "run", "--server", "127.0.0.1:%d" % server.port, "--local", "1",
+            site, "adit", "run", "--server", "tcp://127.0.0.1:%d" % server.port, "--local", "1",
             "--token-file", server.tokens[account][1], "--agent", name, "--port", str(port))
         assert status == 1 and "port %d is in use" % port in text, text
         if account == "acme":

@@ -48,7 +48,7 @@ def login_args(site, login):
 
 def refused(site, server, *args, status):
     """adit run with one attempt, which must fail with the status; returns what was said."""
-    argv = command("adit") + ["run", "--server", "127.0.0.1:%d" % server.port, "--local", "22",
+    argv = command("adit") + ["run", "--server", "tcp://127.0.0.1:%d" % server.port, "--local", "22",
                               "--token-file", server.token_file, "--max-attempts", "1",
                               *args]
     p = site.start("adit", argv)
@@ -66,7 +66,7 @@ def test_through(site, server, target, kind, login):
                        *(login_args(site, login) if login else ()))
     carries(site, agent)
     assert proxy.asked == [("127.0.0.1", server.port)]
-    agent.wait_for(r"connecting to 127\.0\.0\.1:\d+ through the proxy at 127\.0\.0\.1:%d$" %
+    agent.wait_for(r"connecting to tcp://127\.0\.0\.1:\d+ through the proxy at 127\.0\.0\.1:%d$" %
                    proxy.port)
     proxy.cut()                         # and the way back is the same
     agent.wait_for("all tunnels are back")
@@ -80,13 +80,13 @@ def test_names_are_the_proxys(site, server, target, kind):
     """The server's name is nothing to us: only the proxy knows it."""
     name = "tunnel.invalid"
     proxy = kind(site, names={name: ("127.0.0.1", server.port)})
-    agent = site.agent(server, target.port, "--server", name + ":7", "--proxy", proxy.url,
+    agent = site.agent(server, target.port, "--server", "tcp://" + name + ":7", "--proxy", proxy.url,
                        "--allow-plain", wait=False)
     agent.wait_for(r"tcp://\S+:\d+ +->")
     assert proxy.asked == [(name, 7)]
     if kind is SocksProxy:
         assert proxy.kinds == [3]
-    text = refused(site, server, "--server", name + ":7", "--proxy", proxy.url, status=78)
+    text = refused(site, server, "--server", "tcp://" + name + ":7", "--proxy", proxy.url, status=78)
     assert "does not encrypt, and tunnel.invalid is not this machine" in text
 
 
@@ -100,7 +100,7 @@ def test_configuration_file(site, server, target):
     proxy = SocksProxy(site, LOGIN)
     site.write("password", LOGIN[1] + "\n")
     conf = site.write("adit.conf", settings({
-        "server": "127.0.0.1:%d" % server.port, "token_file": server.token_file,
+        "server": "tcp://127.0.0.1:%d" % server.port, "token_file": server.token_file,
         "proxy": proxy.url, "proxy_user": LOGIN[0], "proxy_password_file": "password",
         "tunnels": [{"name": "a", "target": "127.0.0.1:%d" % target.port}]}))
     agent = site.start("adit", command("adit") + ["run", "-c", conf], kind=Agent)
@@ -115,7 +115,7 @@ def test_environment(site, server, target):
     name = "tunnel.invalid"
     proxy = HttpProxy(site, LOGIN, {name: ("127.0.0.1", server.port)})
     url = "http://me:s3cret%%20word@127.0.0.1:%d" % proxy.port
-    there = ("--server", name + ":7", "--allow-plain")
+    there = ("--server", "tcp://" + name + ":7", "--allow-plain")
     agent = site.agent(server, target.port, *there, env={"HTTPS_PROXY": url}, wait=False)
     agent.wait_for(r"tcp://\S+:\d+ +->")
     agent.wait_for("because HTTPS_PROXY in the environment says so")
@@ -160,7 +160,7 @@ def test_squid(site, server, target, login):
         text = refused(site, server, *args, *login_args(site, ("me", "wrong")), status=77)
         assert "refuses the user or the password: 407" in text
     nobody = free_port()
-    text = refused(site, server, "--server", "127.0.0.1:%d" % nobody, *args,
+    text = refused(site, server, "--server", "tcp://127.0.0.1:%d" % nobody, *args,
                    *(login_args(site, login) if login else ()), status=69)
     assert "refuses to connect to 127.0.0.1:%d: 503 Service Unavailable" % nobody in text
 
@@ -174,7 +174,7 @@ def test_ssh(site, server, target):
     ssh.crash_is_fine = True            # SIGTERM is how it ends
     ssh.wait_for("Entering interactive session")
     carries(site, site.agent(server, target.port, "--proxy", "socks5://127.0.0.1:%d" % port))
-    text = refused(site, server, "--server", "127.0.0.1:%d" % free_port(), "--proxy",
+    text = refused(site, server, "--server", "tcp://127.0.0.1:%d" % free_port(), "--proxy",
                    "socks5://127.0.0.1:%d" % port, status=69)
     assert "refuses to connect to 127.0.0.1:" in text or "without an answer" in text
 

@@ -47,7 +47,7 @@ class Herds:
     def __init__(self, site, server):
         if not os.access(HERD, os.X_OK):
             pytest.skip("tests/herd/adit-herd is not built")
-        conf = {"server": "127.0.0.1:%d" % server.port, "token_file": server.token_file,
+        conf = {"server": "tcp://127.0.0.1:%d" % server.port, "token_file": server.token_file,
                 "name": "a", "workers": 1, "tunnels": ({"name": "t", "target": "1"},)}
         if os.environ.get("plugin_dir"):
             conf["plugin_dir"] = os.environ["plugin_dir"]

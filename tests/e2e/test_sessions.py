@@ -121,7 +121,7 @@ def test_sessions_share_clients(site, workers):
 
 def test_threads_of_an_agent(site):
     server = site.server(conf={"workers": 2})
-    conf = {"server": "127.0.0.1:%d" % server.port, "token_file": server.token_file,
+    conf = {"server": "tcp://127.0.0.1:%d" % server.port, "token_file": server.token_file,
             "sessions": 4, "workers": 2}
     if os.environ.get("plugin_dir"):
         conf["plugin_dir"] = os.environ["plugin_dir"]

@@ -65,7 +65,7 @@ def udp_server(site, bind="127.0.0.1", name="server", **options):
 
 def udp_agent(site, server, target, *args, port=None, wait=True, kind="udp"):
     argv = command("adit") + [kind, target if isinstance(target, str) else "127.0.0.1:%d" % target,
-                              "--server", "127.0.0.1:%d" % server.port,
+                              "--server", "tcp://127.0.0.1:%d" % server.port,
                               "--token-file", server.token_file]
     argv += ["--port", str(port)] if port else []
     agent = site.start("adit", argv + list(args), UdpAgent)
@@ -122,7 +122,7 @@ def test_one_session_has_both_kinds(site):
     target, tcp = Target(site), site.listener()
     port = server.udp_ports
     text = settings({
-        "server": "127.0.0.1:%d" % server.port, "token_file": server.token_file,
+        "server": "tcp://127.0.0.1:%d" % server.port, "token_file": server.token_file,
         "tunnels": [
             {"name": "dns", "target": "127.0.0.1:%d" % target.port, "route": "udp", "port": port},
             {"name": "web", "target": "127.0.0.1:%d" % tcp.port},
@@ -239,7 +239,7 @@ def test_flood_is_bounded(site):
     server = udp_server(site)
     sink = site.listener()
     conf = site.write("agent/adit.conf", settings({
-        "server": "127.0.0.1:%d" % server.port, "token_file": server.token_file,
+        "server": "tcp://127.0.0.1:%d" % server.port, "token_file": server.token_file,
         "tunnels": [{"name": "u", "target": "127.0.0.1:%d" % target.port, "route": "udp"},
                     {"name": "t", "target": "127.0.0.1:%d" % sink.port}]}))
     agent = site.start("adit", command("adit") + ["run", "-c", conf], Agent)
@@ -373,7 +373,7 @@ def test_kinds_must_agree(site):
     server = udp_server(site)
     for protocol, route in (("udp", "port"), ("tcp", "udp")):
         conf = site.write("agent-%s/adit.conf" % protocol, settings({
-            "server": "127.0.0.1:%d" % server.port, "token_file": server.token_file,
+            "server": "tcp://127.0.0.1:%d" % server.port, "token_file": server.token_file,
             "tunnels": [{"name": "x", "target": "127.0.0.1:9", "route": route,
                          "protocol": protocol}]}))
         agent = site.start("adit", command("adit") + ["run", "-c", conf, "--no-reconnect"], Agent)

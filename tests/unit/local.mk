@@ -96,7 +96,8 @@ ctl_tests = \
 	%D%/test-agent-report \
 	%D%/test-command-line \
 	%D%/test-config \
-	%D%/test-grammar
+	%D%/test-grammar \
+	%D%/test-link-config
 check_PROGRAMS += $(ctl_tests)
 TESTS += $(ctl_tests)
 %C%_test_agent_report_LDADD = $(unit_libs)
@@ -105,6 +106,8 @@ TESTS += $(ctl_tests)
 %C%_test_config_LDADD = $(unit_libs)
 %C%_test_grammar_CPPFLAGS = $(AM_CPPFLAGS) $(LIBCONFIG_CFLAGS)
 %C%_test_grammar_LDADD = $(unit_libs)
+%C%_test_link_config_CPPFLAGS = $(AM_CPPFLAGS) $(LIBCONFIG_CFLAGS)
+%C%_test_link_config_LDADD = $(unit_libs)
 
 # The protocol: pair.c is two ends of a session in memory, pairops.c their life told by bytes.
 wire_tests = \

@@ -74,7 +74,7 @@ conn_break(struct conn *c)
 	list_push(&c->sock.w->leaving, &c->node);
 	timer_start(&c->linger, LEAVE_MS);
 	worker_at_end(c->sock.w, &c->flush);
-	ops->closed(c, -EPROTO, c->error[0] != '\0' ? c->error : "a layer of the link has failed");
+	ops->closed(c, -EPROTO, c->error != NULL ? c->error : "a layer of the link has failed");
 }
 
 void
@@ -421,6 +421,8 @@ on_reap(struct turn_end *t)
 
 	must(c->in_layer == 0);
 	facts_fini(&c->facts);
+	free(c->error);
+	free(c->layer);
 	free(c);
 }
 

@@ -116,8 +116,8 @@ struct conn {
 	struct conn_move *move;  /* it is leaving for another worker */
 	struct bufq kept;        /* and these bytes came meanwhile */
 	struct facts facts;
-	char error[240];
-	struct adit_layer layer[CONN_LAYERS_MAX]; /* [0] is next to the socket */
+	char *error;              /* of a layer; or NULL */
+	struct adit_layer *layer; /* CONN_LAYERS_MAX, [0] is next to the socket; or NULL */
 };
 
 struct conn_setup {

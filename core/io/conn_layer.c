@@ -93,6 +93,8 @@ void
 conn_layer_add(struct conn *c, const struct conn_level *level)
 {
 	must(c->n_layers < CONN_LAYERS_MAX);
+	if (c->layer == NULL)
+		c->layer = xcalloc(CONN_LAYERS_MAX, sizeof(*c->layer));
 	c->layer[c->n_layers].conn = c;
 	c->layer[c->n_layers++].level = *level;
 }
@@ -123,13 +125,26 @@ conn_advance(struct conn *c)
 
 static int deliver(struct conn *c, unsigned level, const uint8_t *p, size_t n);
 
+/* The first reason counts. */
+static int
+say_why(struct conn *c, const char *fmt, va_list ap)
+{
+	char text[240];
+
+	if (c->error != NULL)
+		return -1;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	c->error = xstrdup(text);
+	return -1;
+}
+
 int
 conn_refuse(struct conn *c, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(c->error, sizeof(c->error), fmt, ap);
+	say_why(c, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -238,11 +253,7 @@ conn_layer_down(struct adit_layer *l, const void *data, size_t n)
 int
 conn_layer_error(struct adit_layer *l, const char *fmt, va_list ap)
 {
-	struct conn *c = l->conn;
-
-	if (c->error[0] == '\0')
-		vsnprintf(c->error, sizeof(c->error), fmt, ap);
-	return -1;
+	return say_why(l->conn, fmt, ap);
 }
 
 void

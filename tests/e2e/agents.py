@@ -25,7 +25,7 @@ class Link:
         self.sock, self.name = sock, name
         self.nonce = os.urandom(32)
         self.inbuf = b""
-        self.received = self.numbered = 0
+        self.received = self.acked = 0  # numbered bytes: protocol.md section 7
 
 
 class Agents:
@@ -70,7 +70,6 @@ class Agents:
                              data=self.token.id.encode() + values.proof))
 
     def on_auth_ok(self, link, _):
-        link.numbered = link.received
         if self.bind:
             link.sock.send(frame("BIND", tunnel=1, route="port", name="t"))
         else:
@@ -82,15 +81,17 @@ class Agents:
 
     def on_ping(self, link, f):
         self.pings += 1
-        link.sock.send(frame("ACK", received=link.received - link.numbered) +
-                       frame("PONG", token=f["token"]))
+        ack = frame("ACK", received=link.received) if link.received > link.acked else b""
+        link.acked = link.received
+        link.sock.send(ack + frame("PONG", token=f["token"]))
 
     def frames(self, link):
         data = link.inbuf
         while len(data) >= 8 and len(data) >= 8 + int.from_bytes(data[:3], "big"):
             size = 8 + int.from_bytes(data[:3], "big")
             name = NAMES[data[3]]
-            link.received += size
+            if name.startswith("BIND"):     # nothing else of what comes here is numbered
+                link.received += size
             act = getattr(self, "on_" + name.lower(), None)
             if act:
                 act(link, parse(name, data[8:size]))

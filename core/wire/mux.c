@@ -212,9 +212,11 @@ mux_send_spread(struct mux *m, uint32_t ms)
 void
 mux_detach(struct mux *m, struct mono now)
 {
-	if (mux_over(m) || !m->linked)
+	if (!m->linked)
 		return;
 	m->linked = false;
+	if (mux_over(m))
+		return;
 	if (!mux_alive(m)) { /* nobody logged in: there is nothing to keep */
 		mux_move(m, SESSION_CLOSED);
 		return;

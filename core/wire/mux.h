@@ -110,6 +110,7 @@ struct mux_stream {
 	bool hungry;       /* has bytes, but no credit of its own */
 	bool blocked_said; /* BLOCKED was sent since credit last came */
 	bool refused;      /* our end is OPEN_FAIL instead of RESET */
+	bool fin_sent;     /* our end has left, though RESET may follow */
 	bool told;         /* the owner knows that the stream is over */
 	bool parked;       /* in the list of those that wait for session credit */
 	bool regrown;      /* its window was doubled since CREDIT was given */
@@ -349,7 +350,7 @@ bool mux_can_resume(const struct mux *m);
 /* As if it had a link: AUTHENTICATED to DRAINING also while it is DETACHED. */
 enum session_state mux_stage(const struct mux *m);
 /* Agent, in the hello() of a fresh mux, in place of mux_send_auth(): asks for the session of old,
- * which is detached and can resume. False: the server does not resume (any more), AUTH is due. */
+ * which is detached. False: that has ended, or the server does not resume: AUTH is due. */
 bool mux_send_resume(struct mux *fresh, const struct mux *old);
 void mux_send_resume_fail(struct mux *fresh, uint16_t code, const char *text); /* server */
 /* Takes the link from a fresh mux, which is over without closed(): in resume() or later on the

@@ -283,9 +283,9 @@ mux_send_resume(struct mux *fresh, const struct mux *old)
 		.received = old->rx_seq};
 	uint8_t p[64];
 
-	must(mux_can_resume(old) && !old->linked && fresh->login == LOGIN_AUTH);
-	if (fresh->state != SESSION_HANDSHAKEN || !mux_agreed(fresh))
+	if (fresh->state != SESSION_HANDSHAKEN || !mux_agreed(fresh) || !mux_can_resume(old))
 		return false;
+	must(!old->linked && fresh->login == LOGIN_AUTH);
 	mux_queue(fresh, FRAME_RESUME, p, msg_resume_encode(p, sizeof(p), &r));
 	fresh->login = LOGIN_RESUME;
 	return true;

@@ -273,6 +273,7 @@ finish(struct mux_stream *st, struct wr *w)
 	put_frame(w, FRAME_FIN, st->id, 0);
 	list_remove(&st->run); /* pull() may have called mux_ready() */
 	st->tx_end = END_FIN;
+	st->fin_sent = true;
 	mux_stream_ended(st);
 	mux_stream_settle(st);
 }

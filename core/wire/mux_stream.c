@@ -107,7 +107,9 @@ mux_stream_settle(struct mux_stream *st)
 {
 	struct mux *m = st->m;
 
-	if (st->tx_end == END_OPEN || st->send_end || st->rx_end == END_OPEN)
+	/* Behind FIN a RESET of ours need not leave: for the peer the stream is over already, and
+	 * its bytes do not count any more. */
+	if (st->tx_end == END_OPEN || st->rx_end == END_OPEN || (st->send_end && !st->fin_sent))
 		return;
 	mux_stream_move(st, STREAM_CLOSED);
 	mux_stream_drop(st);

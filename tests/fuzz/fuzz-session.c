@@ -13,6 +13,6 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	pairops_run(data, n, true);
+	pairops_run(data, n, PAIROPS_ENDS);
 	return 0;
 }

@@ -40,6 +40,7 @@ scenarios = \
 	%D%/open-too-many.scn \
 	%D%/ping.scn \
 	%D%/replaced.scn \
+	%D%/reset-after-fin-crossing.scn \
 	%D%/reset-after-fin.scn \
 	%D%/reset-answered.scn \
 	%D%/reset-never-ended.scn \

@@ -1002,7 +1002,7 @@ end_check(const struct end *e)
 		if (st->flow != NULL)
 			add_flow(&s, st->flow);
 	}
-	must(e->awake || !mux_wants_output(pairlink_mux((struct end *)e)));
+	must(e->awake || !mux_wants_output(pairlink_mux(e)));
 	if (m->can_resume && mux_alive(m))
 		must(e->retained.bytes == m->tx_seq - m->tx_acked);
 	must(m->tx_acked <= m->tx_at && m->tx_at <= m->tx_seq && m->rx_acked <= m->rx_seq);

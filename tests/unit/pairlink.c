@@ -36,8 +36,8 @@ on_hello(struct mux *fresh, const struct msg_hello *hello)
 	struct end *e = end_of(fresh);
 
 	must(hello->role != fresh->conf.role);
-	if (fresh->conf.role == ROLE_AGENT)
-		must(mux_send_resume(fresh, &e->m));
+	if (fresh->conf.role == ROLE_AGENT && !mux_send_resume(fresh, &e->m))
+		mux_fail(fresh, CODE_LEAVING, "too late");
 }
 
 /* As a server's registry does: the session and its secret must be right. */
@@ -66,6 +66,10 @@ on_resume_ok(struct mux *fresh, const struct msg_resume_ok *ok)
 	struct end *e = end_of(fresh);
 	struct mux_link link;
 
+	if (!mux_can_resume(&e->m)) { /* it has ended meanwhile */
+		mux_fail(fresh, CODE_LEAVING, "too late");
+		return;
+	}
 	mux_link_of(fresh, &link);
 	e->n_resumed++;
 	e->attach_rc = mux_attach(&e->m, e->pair->now, &link, ok->received);
@@ -128,9 +132,9 @@ pairlink_fini(struct end *e)
 }
 
 struct mux *
-pairlink_mux(struct end *e)
+pairlink_mux(const struct end *e)
 {
-	return e->fresh != NULL && !e->fresh->given_away ? e->fresh : &e->m;
+	return e->fresh != NULL && !e->fresh->given_away ? e->fresh : (struct mux *)&e->m;
 }
 
 void

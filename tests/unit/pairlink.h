@@ -23,7 +23,7 @@ void pairlink_open(struct pair *p);
 bool pairlink_resume(struct pair *p);
 
 /* Where an end has its link's bytes from and gives them to: its own mux, or the fresh one. */
-struct mux *pairlink_mux(struct end *e);
+struct mux *pairlink_mux(const struct end *e);
 /* After mux_recv() of the fresh mux has given rest of n bytes at p to the session. */
 void pairlink_given(struct end *e, const uint8_t *p, size_t n, int rest);
 void pairlink_fini(struct end *e);

@@ -8,19 +8,30 @@
 #include <string.h>
 
 #include "pair.h"
+#include "pairlink.h"
 #include "pairops.h"
 #include "util/compiler.h"
 #include "wire/mux_priv.h"
 
 #define STALE_MS 9000 /* links are emptied at least that often, so that no end seems dead */
+#define AWAY_MS 8000  /* an agent that has lost its link is back after that at the latest */
 
 struct run {
 	struct pair p;
 	const uint8_t *at, *end;
-	bool ends;
-	int64_t stale_ms;
+	bool ends, cuts;
+	int64_t stale_ms, away_ms;
 	uint32_t tunnel;
+	unsigned n_cuts;
 };
+
+static bool
+linked(const struct run *r)
+{
+	const struct end *a = &r->p.agent, *s = &r->p.server;
+
+	return a->m.linked && s->m.linked && pairlink_mux(a) == &a->m && pairlink_mux(s) == &s->m;
+}
 
 static unsigned
 byte(struct run *r)
@@ -156,11 +167,26 @@ op_flow(struct run *r)
 	end_deliver(e, SIZE_MAX);
 }
 
+/* A session that is to go on comes back before its time is over. */
+static void
+come_back(struct run *r, int64_t ms)
+{
+	struct pair *p = &r->p;
+
+	r->away_ms = p->agent.m.linked ? 0 : r->away_ms + ms;
+	if (r->away_ms <= AWAY_MS || !mux_can_resume(&p->agent.m))
+		return;
+	pairlink_resume(p);
+	r->away_ms = r->stale_ms = 0;
+}
+
 static void
 op_time(struct run *r)
 {
 	int64_t ms = (int64_t)byte(r) * 16;
 
+	if (r->cuts)
+		come_back(r, ms);
 	if (r->stale_ms + ms > STALE_MS) {
 		pair_pump(&r->p);
 		r->stale_ms = 0;
@@ -188,7 +214,7 @@ op_tunnel(struct run *r)
 
 	if (byte(r) & 1)
 		mux_send_bind(&r->p.agent.m, &bind);
-	else if (r->p.server.m.state >= SESSION_BOUND)
+	else if (mux_stage(&r->p.server.m) >= SESSION_BOUND)
 		mux_send_unbind(&some_end(r)->m, r->tunnel, CODE_NONE, "enough");
 }
 
@@ -214,6 +240,40 @@ op_end(struct run *r)
 	}
 }
 
+/* Ends learn of it at once, or one of them only by silence. Some bytes may still arrive. */
+static void
+op_cut(struct run *r)
+{
+	struct pair *p = &r->p;
+	unsigned how = byte(r);
+
+	if (!mux_can_resume(&p->agent.m) || !mux_can_resume(&p->server.m) || !p->agent.m.linked)
+		return;
+	if (how & 4)
+		end_deliver(&p->agent, (size_t)amount(r));
+	if (how & 8)
+		end_deliver(&p->server, (size_t)amount(r));
+	if ((how & 3) != 1)
+		pairlink_cut_at(&p->server);
+	if ((how & 3) != 2)
+		pairlink_cut_at(&p->agent);
+	r->n_cuts++;
+}
+
+/* A new link; its handshake goes on with what is put out and delivered from now on, or it may be
+ * lost, too. */
+static void
+op_link(struct run *r)
+{
+	struct pair *p = &r->p;
+
+	if (p->agent.m.linked || !mux_can_resume(&p->agent.m))
+		return;
+	pairlink_open(p);
+	if (byte(r) & 1)
+		pair_pump(p);
+}
+
 static void
 op_corrupt(struct run *r)
 {
@@ -233,7 +293,7 @@ check_quiet(struct end *e)
 {
 	struct end *other = pair_peer(e);
 
-	must(!mux_wants_output(&e->m));
+	must(!end_wants_output(e));
 	must(e->m.n_streams == other->m.n_streams);
 	must(e->m.tx_over == other->m.rx_over);
 	for (size_t i = 0; i < e->n_socks; i++) {
@@ -257,7 +317,7 @@ op_pump(struct run *r)
 
 	pair_pump(&r->p);
 	r->stale_ms = 0;
-	if (a->untrusted || s->untrusted || !mux_alive(&a->m) || !mux_alive(&s->m))
+	if (a->untrusted || s->untrusted || !mux_alive(&a->m) || !mux_alive(&s->m) || !linked(r))
 		return;
 	check_quiet(a);
 	check_quiet(s);
@@ -270,12 +330,27 @@ static void (*const operations[])(struct run *r) = {
 	op_time, op_hold, op_tunnel, op_end, op_corrupt, op_open_flow, op_pump,
 };
 
+/* One more, or one less, that is about links. */
+static void
+operate(struct run *r)
+{
+	unsigned what = byte(r);
+
+	if (r->cuts && what >= 240)
+		(what >= 246 ? op_link : op_cut)(r);
+	else
+		operations[what % ARRAY_LEN(operations)](r);
+}
+
 static void
 configure(struct run *r)
 {
 	static const uint32_t windows[] = {16384, 20000, 65536, 262144};
 	struct mux_conf conf[2] = {pair_conf(ROLE_AGENT), pair_conf(ROLE_SERVER)};
 	unsigned flags = byte(r);
+
+	if (r->cuts)
+		conf[0] = pairlink_conf(ROLE_AGENT), conf[1] = pairlink_conf(ROLE_SERVER);
 
 	for (size_t i = 0; i < 2; i++) {
 		unsigned b = byte(r);
@@ -286,6 +361,8 @@ configure(struct run *r)
 		conf[i].max_frame = b & 64 ? 16384 : b & 128 ? 262144 : 30000;
 	}
 	conf[0].aside_min = conf[1].aside_min = flags & 128 ? 1 + byte(r) * 128 : 0;
+	if (r->cuts)
+		conf[0].aside_min = conf[1].aside_min = 0;
 	conf[0].max_streams = flags & 1 ? 4 : 64;
 	pair_init(&r->p, &conf[0], &conf[1]);
 	r->p.server.challenges = flags >> 1 & 3;
@@ -302,21 +379,36 @@ configure(struct run *r)
 static bool
 over(const struct end *e)
 {
-	return e->m.state >= SESSION_DETACHED;
+	return mux_over(&e->m);
 }
 
-/* An honest peer is never accused, unless it has gone without a word. One that has left is silent: an
- * agent that leaves while the answer to its login is under way says no error, and a link that the test
- * does not close tells the server no more than that. */
+/* An honest peer is never accused, unless it has gone without a word. One that has left, or is about
+ * to, is silent: an agent that leaves while the answer to its login is under way says no error, and a
+ * link that the test does not close tells the server no more than that. A session whose link was lost
+ * is over for an end when nobody came back to it in time. */
 static void
-check_verdict(struct end *e)
+check_verdict(const struct run *r, struct end *e)
 {
 	const struct end *peer = pair_peer(e);
+	bool left = peer->closed || mux_stage(&peer->m) == SESSION_DRAINING;
 
-	if (e->closed && !e->untrusted && (peer->closed || !over(peer)))
-		must(e->code == CODE_REPLACED || e->code == CODE_SHUTDOWN ||
-			e->code == CODE_LEAVING || e->code == CODE_TIMEOUT ||
-			(e->code == CODE_NOTHING_HEARD && peer->closed));
+	if (!e->closed || e->untrusted || (over(peer) && !peer->closed))
+		return;
+	must(e->code == CODE_REPLACED || e->code == CODE_SHUTDOWN || e->code == CODE_LEAVING ||
+		e->code == CODE_TIMEOUT || (e->code == CODE_NOTHING_HEARD && left) ||
+		(e->code == CODE_LINK_LOST && r->ends && r->n_cuts > 0));
+}
+
+/* Whatever has become of the links, there is one again. */
+static void
+link_up(struct run *r)
+{
+	struct pair *p = &r->p;
+
+	if (linked(r) || !mux_can_resume(&p->agent.m) || !mux_can_resume(&p->server.m))
+		return;
+	pairlink_cut_at(&p->agent);
+	must(pairlink_resume(p) || p->agent.untrusted || over(&p->agent) || over(&p->server));
 }
 
 static void
@@ -334,19 +426,24 @@ sum_up(const struct end *e, struct pairops_result *res)
 }
 
 struct pairops_result
-pairops_run(const uint8_t *data, size_t n, bool ends)
+pairops_run(const uint8_t *data, size_t n, unsigned how)
 {
-	struct run r = {.at = data, .end = data + n, .ends = ends};
+	struct run r = {.at = data, .end = data + n, .ends = how & PAIROPS_ENDS,
+		.cuts = how & PAIROPS_CUTS};
 	struct pairops_result res = {0};
 
 	configure(&r);
 	while (r.at < r.end && !(over(&r.p.agent) && over(&r.p.server))) {
-		operations[byte(&r) % ARRAY_LEN(operations)](&r);
+		operate(&r);
 		pair_check(&r.p);
-		check_verdict(&r.p.agent);
-		check_verdict(&r.p.server);
+		check_verdict(&r, &r.p.agent);
+		check_verdict(&r, &r.p.server);
 		res.ops++;
 	}
+	link_up(&r);
+	res.cuts = r.n_cuts;
+	res.links = r.p.agent.n_resumed;
+	res.lost = r.p.agent.n_lost + r.p.server.n_lost;
 	res.closed = over(&r.p.agent) || over(&r.p.server);
 	if (!res.closed && !r.p.agent.untrusted && r.p.agent.m.state >= SESSION_AUTHENTICATED)
 		pair_finish(&r.p);

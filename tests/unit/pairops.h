@@ -15,11 +15,16 @@
 struct pairops_result {
 	unsigned ops, streams, fins, resets, refused;
 	unsigned aside; /* payloads that were fetched or moved past the mux */
+	unsigned cuts, links, lost; /* links: that a session went on over; lost: found by silence */
 	uint64_t bytes; /* that arrived, both ways */
 	bool closed;    /* the session ended before the bytes did */
 };
 
-/* ends: operations that end the whole session, or corrupt the link, may happen. */
-struct pairops_result pairops_run(const uint8_t *data, size_t n, bool ends);
+enum {
+	PAIROPS_ENDS = 1, /* operations that end the whole session, or corrupt the link, may happen */
+	PAIROPS_CUTS = 2, /* links are lost, half or whole, with what is on them, and others come */
+};
+
+struct pairops_result pairops_run(const uint8_t *data, size_t n, unsigned how);
 
 #endif

@@ -45,18 +45,21 @@ add(struct pairops_result *sum, const struct pairops_result *one)
 	sum->refused += one->refused;
 	sum->bytes += one->bytes;
 	sum->aside += one->aside;
+	sum->cuts += one->cuts;
+	sum->links += one->links;
+	sum->lost += one->lost;
 	sum->closed |= one->closed;
 }
 
 static struct pairops_result
-runs(unsigned times, size_t length, bool ends)
+runs(unsigned times, size_t length, unsigned how)
 {
 	struct pairops_result sum = {0}, one;
 
 	for (unsigned i = 0; i < times; i++) {
 		uint8_t *b = random_bytes(length);
 
-		one = pairops_run(b, length, ends);
+		one = pairops_run(b, length, how);
 		add(&sum, &one);
 		free(b);
 	}
@@ -72,15 +75,24 @@ main(void)
 
 	state = seed != NULL ? strtoull(seed, NULL, 0) : 20260101;
 	diag("seed %llu", (unsigned long long)state);
-	r = runs(quick ? 4 : 24, 60000, false);
+	r = runs(quick ? 4 : 24, 60000, 0);
 	diag("%u steps, %u ends of streams, %u FIN, %u RESET, %u refused, %llu bytes", r.ops, r.streams,
 		r.fins, r.resets, r.refused, (unsigned long long)r.bytes);
 	ok(!r.closed, "no session of two honest ends was closed");
 	ok(r.fins > 100 && r.resets > 100 && r.refused > 10, "streams ended in all ways");
 	ok(r.aside > (quick ? 10 : 100), "payloads went aside, too (%u)", r.aside);
 	ok(r.bytes > 1000000, "and every byte arrived in its place");
-	r = runs(quick ? 200 : 3000, 600, true);
+	r = runs(quick ? 200 : 3000, 600, PAIROPS_ENDS);
 	diag("%u steps, %u ends of streams", r.ops, r.streams);
 	ok(r.closed, "sessions that end early, and links that lie, break nothing");
+	r = runs(quick ? 4 : 24, 60000, PAIROPS_CUTS);
+	diag("%u steps, %u ends of streams, %u cuts, %u other links, %u found by silence, %llu bytes",
+		r.ops, r.streams, r.cuts, r.links, r.lost, (unsigned long long)r.bytes);
+	ok(!r.closed, "no session of two honest ends is lost with a link");
+	ok(r.cuts > 500 && r.links > 500, "although many are (%u, %u others)", r.cuts, r.links);
+	ok(r.fins > (quick ? 20 : 100) && r.resets > 100 && r.bytes > 1000000, "every byte arrives in its place");
+	r = runs(quick ? 200 : 3000, 600, PAIROPS_CUTS | PAIROPS_ENDS);
+	diag("%u steps, %u ends of streams, %u cuts, %u other links", r.ops, r.streams, r.cuts, r.links);
+	ok(r.closed && r.cuts > 100 && r.links > 10, "sessions that end between links break nothing");
 	return done_testing();
 }

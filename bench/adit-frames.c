@@ -6,7 +6,8 @@
  *
  *     adit-frames WORK N
  *
- * work() is what is counted; the login and the streams that are there already are made before. */
+ * work() is what is counted; the login and the streams that are there already are made before. A name
+ * that ends in -kept is the same work in a session that can resume. */
 
 #include <config.h>
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pair.h"
+#include "pairlink.h"
 #include "util/compiler.h"
 
 #define STREAMS 64u
@@ -104,15 +105,19 @@ void work(struct pair *p, const char *name, unsigned n);
 __attribute__((noinline)) void
 work(struct pair *p, const char *name, unsigned n)
 {
+	size_t len = strcspn(name, "-");
+
 	for (size_t i = 0; i < ARRAY_LEN(works); i++)
-		if (strcmp(name, works[i].name) == 0)
+		if (strncmp(name, works[i].name, len) == 0)
 			works[i].work(p, n);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct mux_conf agent = pair_conf(ROLE_AGENT), server = pair_conf(ROLE_SERVER);
+	bool kept = argc == 3 && strstr(argv[1], "-kept") != NULL;
+	struct mux_conf agent = kept ? pairlink_conf(ROLE_AGENT) : pair_conf(ROLE_AGENT);
+	struct mux_conf server = kept ? pairlink_conf(ROLE_SERVER) : pair_conf(ROLE_SERVER);
 	static struct pair p;
 
 	if (argc != 3) {

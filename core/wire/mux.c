@@ -35,25 +35,6 @@ mux_stage(const struct mux *m)
 	return m->state == SESSION_DETACHED && m->can_resume ? m->before : m->state;
 }
 
-bool
-mux_alive(const struct mux *m)
-{
-	return mux_stage(m) >= SESSION_AUTHENTICATED && mux_stage(m) <= SESSION_DRAINING;
-}
-
-bool
-mux_over(const struct mux *m)
-{
-	return mux_stage(m) >= SESSION_DETACHED;
-}
-
-void
-mux_wake(struct mux *m)
-{
-	if (m->linked && !mux_over(m)) /* nothing comes after closed() */
-		m->ops->wake(m);
-}
-
 uint64_t
 mux_features(const struct mux *m)
 {

@@ -305,7 +305,8 @@ mux_output_datagrams(struct mux *m, struct wr *w)
 bool
 mux_datagrams_may(const struct mux *m)
 {
-	return !list_empty(&m->dg.flows) && (list_empty(&m->ready) || m->dg.lead < LEAD_MAX);
+	return !list_empty(&m->dg.flows) && (list_empty(&m->ready) || m->dg.lead < LEAD_MAX ||
+						    !mux_may_fly(m, NULL));
 }
 
 void

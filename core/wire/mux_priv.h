@@ -11,15 +11,34 @@
 #include "util/cursor.h"
 #include "wire/mux.h"
 
+/* Logged in and not over; detached if it can resume. */
+static inline bool
+mux_alive(const struct mux *m)
+{
+	return m->state >= SESSION_AUTHENTICATED &&
+		(m->state <= SESSION_DRAINING || (m->state == SESSION_DETACHED && m->can_resume));
+}
+
+/* Closed, or detached for good. */
+static inline bool
+mux_over(const struct mux *m)
+{
+	return m->state >= SESSION_DETACHED && !mux_alive(m);
+}
+
+static inline void
+mux_wake(struct mux *m)
+{
+	if (m->linked && m->state < SESSION_DETACHED) /* nothing comes after closed() */
+		m->ops->wake(m);
+}
+
 /* mux.c */
 void mux_move(struct mux *m, enum session_state to); /* to where it will be with a link again */
-bool mux_alive(const struct mux *m); /* logged in and not over; detached if it can resume */
-bool mux_over(const struct mux *m);  /* closed, or detached for good */
 /* Ends the session by our own verdict, without a word to the peer. */
 void mux_end(struct mux *m, uint16_t code, const char *text, bool local, uint32_t retry_ms);
 void mux_abort_streams(struct mux *m, uint16_t code, const char *text);
 bool mux_reached(struct mono now, struct mono at);
-void mux_wake(struct mux *m);
 /* Ends the session because the peer said so. */
 void mux_ended(struct mux *m, uint16_t code, struct text text, uint32_t retry_ms);
 void mux_answer_hello(struct mux *m);   /* server */
@@ -33,7 +52,11 @@ void mux_output_link(struct mux *m, struct wr *w);
 /* What was put out since the last such call is numbered, and retained if the session can resume; or
  * it is not numbered. */
 void mux_output_numbered(struct mux *m, struct wr *w);
-void mux_output_outside(struct mux *m, struct wr *w);
+static inline void
+mux_output_outside(struct mux *m, struct wr *w)
+{
+	m->mark = w->p;
+}
 
 /* mux_resume.c */
 void mux_retain(struct mux *m, uint8_t *buffer, uint8_t *p, size_t n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* Sessions that outlive their links (protocol.md section 7, doc/decisions/0011). Pure; the owner of
+/* Sessions that outlive their links (protocol.md section 7, doc/decisions/0012). Pure; the owner of
  * the session.
  *
  * What must hold: the pieces in m->retained are the numbered bytes from tx_acked to tx_seq, in

@@ -99,16 +99,11 @@ mux_output_numbered(struct mux *m, struct wr *w)
 	m->mark = w->p;
 }
 
-void
-mux_output_outside(struct mux *m, struct wr *w)
-{
-	m->mark = w->p;
-}
 
 static void
 output_spread(struct mux *m, struct wr *w)
 {
-	if (!m->spread_due || wr_room(w) < FRAME_HEADER + 4)
+	if (wr_room(w) < FRAME_HEADER + 4)
 		return;
 	put_frame(w, FRAME_SPREAD, 0, 4);
 	wr_u32(w, m->spread);
@@ -138,7 +133,8 @@ has_ack(const struct mux *m)
 void
 mux_output_link(struct mux *m, struct wr *w)
 {
-	if (wr_room(w) < LINK_CONTROL_MAX)
+	if (!(m->ack_due || m->n_pongs > 0 || m->ping_due || m->can_resume) ||
+		wr_room(w) < LINK_CONTROL_MAX)
 		return;
 	if (has_ack(m)) {
 		put_u64(w, FRAME_ACK, 0, m->rx_seq);
@@ -428,11 +424,9 @@ mux_wants_output(const struct mux *m)
 		m->flush_credit ||
 		!list_empty(&m->due) || mux_datagrams_may(m))
 		return true;
-	if (!mux_may_fly(m, NULL))
+	if (list_empty(&m->ready) && (list_empty(&m->parked) || credit_shared(m) == 0))
 		return false;
-	if (!list_empty(&m->ready))
-		return true;
-	return !list_empty(&m->parked) && credit_shared(m) > 0;
+	return mux_may_fly(m, NULL);
 }
 
 /* What is not queued, but known by counters, flags and sockets. */
@@ -440,8 +434,10 @@ static void
 output_new(struct mux *m, struct wr *w)
 {
 	mux_output_link(m, w);
-	output_spread(m, w);
-	output_blocked(m, w);
+	if (m->spread_due)
+		output_spread(m, w);
+	if (m->blocked_due)
+		output_blocked(m, w);
 	if (m->flush_credit)
 		credit_flush(m);
 	output_due(m, w);
@@ -470,16 +466,20 @@ mux_output(struct mux *m, struct mono now, uint8_t *p, size_t cap)
 	if (mux_retains_too_much(m))
 		mux_fail(m, CODE_LIMIT, "too many control frames without an ACK");
 	m->mark = p;
-	output_queue(&m->hand, &w);
-	mux_output_part(m, &w);
+	if (m->hand.len > 0)
+		output_queue(&m->hand, &w);
+	if (m->dg.part != NULL)
+		mux_output_part(m, &w);
 	mux_output_outside(m, &w);
 	if (m->again != NULL)
 		mux_output_again(m, &w);
-	if (m->again == NULL && m->dg.part == NULL)
-		output_queue(&m->ctl, &w);
-	mux_output_numbered(m, &w);
-	if (mux_alive(m) && m->again == NULL && m->ctl.len == 0 && m->dg.part == NULL)
-		output_new(m, &w);
+	if (m->again == NULL && m->dg.part == NULL) {
+		if (m->ctl.len > 0)
+			output_queue(&m->ctl, &w);
+		mux_output_numbered(m, &w);
+		if (m->ctl.len == 0 && mux_alive(m))
+			output_new(m, &w);
+	}
 	must(!w.bad);
 	if (m->tx_at > 0 && mux_alive(m))
 		rate_sent(&m->rate, now, m->tx_at);

@@ -41,6 +41,7 @@ CODEC(open)
 CODEC(end)
 CODEC(goaway)
 CODEC(credit)
+CODEC(resume)
 
 static void
 try_data(const uint8_t *p, size_t n)
@@ -78,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static void (*const tries[])(const uint8_t *p, size_t n) = {try_hello, try_auth,
 		try_auth_ok, try_auth_fail, try_bind, try_bind_ok, try_bind_fail, try_open, try_end,
-		try_goaway, try_data, try_numbers, try_credit};
+		try_goaway, try_data, try_numbers, try_credit, try_resume};
 
 	if (n >= 1 && n <= FRAME_CONTROL_MAX)
 		tries[data[0] % ARRAY_LEN(tries)](data + 1, n - 1);

@@ -45,6 +45,19 @@ scenarios = \
 	%D%/reset-answered.scn \
 	%D%/reset-never-ended.scn \
 	%D%/reset.scn \
+	%D%/resume-agent-in.inc \
+	%D%/resume-agent.scn \
+	%D%/resume-early.scn \
+	%D%/resume-expired.scn \
+	%D%/resume-lie.scn \
+	%D%/resume-no-ack.scn \
+	%D%/resume-not-agreed.scn \
+	%D%/resume-not-offered.scn \
+	%D%/resume-refused.scn \
+	%D%/resume-server-in.inc \
+	%D%/resume-server.scn \
+	%D%/resume-silence.scn \
+	%D%/resume-wrong-secret.scn \
 	%D%/server-in.inc \
 	%D%/silence.scn \
 	%D%/unbind.scn \

@@ -13,6 +13,9 @@
  *	server< nothing         it must have nothing to say
  *	server! WHAT …          its owner acts: see the table below
  *	+30s  +500ms            time passes
+ *
+ * With `set resume_ms` a session can be resumed, by the secret of 32 bytes PAIR_SECRET (pair.h); behind
+ * `link` frames are those of another link, until RESUME_OK of a fresh mux, then of the session.
  *	expect WHAT …           what its owner must have been told: see the other table
  *
  * Whatever the real end sends must be asked for, and its end of the session must be expected. */
@@ -25,7 +28,7 @@
 #include <stdlib.h>
 
 #include "frametext.h"
-#include "pair.h"
+#include "pairlink.h"
 #include "tap.h"
 #include "util/compiler.h"
 
@@ -74,6 +77,16 @@ begin(struct play *y)
 /* ---- Frames ------------------------------------------------------------------------------------ */
 
 static void
+receive(struct end *e, const uint8_t *b, size_t n)
+{
+	struct mux *m = pairlink_mux(e);
+	int rc = mux_recv(m, e->pair->now, b, n);
+
+	if (m->given_away)
+		pairlink_given(e, b, n, rc);
+}
+
+static void
 feed(struct play *y, const char *text)
 {
 	static uint8_t b[FRAME_HEADER + FRAME_DATA_MAX_LIMIT];
@@ -93,14 +106,14 @@ feed(struct play *y, const char *text)
 	}
 	if (n == 0)
 		wrong(y, "%s", err);
-	mux_recv(&y->e->m, y->p.now, b, n);
+	receive(y->e, b, n);
 	end_check(y->e);
 }
 
 static void
 fill(struct play *y)
 {
-	while (mux_wants_output(&y->e->m) && end_output(y->e, 65536) > 0)
+	while (end_wants_output(y->e) && end_output(y->e, 65536) > 0)
 		;
 	end_check(y->e);
 }
@@ -211,7 +224,7 @@ act_auth_ok(struct play *y, char **a)
 	struct msg_auth_ok m = {.session = 7,
 		.account = text_of("acme"),
 		.agent = text_of(a[1]),
-		.secret = text_of(NULL),
+		.secret = text_of(PAIR_SECRET),
 		.data = text_of(NULL)};
 
 	mux_send_auth_ok(&y->e->m, &m);
@@ -366,6 +379,21 @@ act_detach(struct play *y, char **a)
 	mux_detach(&y->e->m, y->p.now);
 }
 
+static void
+act_link(struct play *y, char **a)
+{
+	(void)a;
+	pairlink_begin(y->e);
+}
+
+static void
+act_fresh_auth(struct play *y, char **a)
+{
+	struct msg_auth auth = {text_of("token"), text_of(a[1]), text_of("proof")};
+
+	mux_send_auth(y->e->fresh, &auth);
+}
+
 static const struct {
 	const char *name;
 	void (*act)(struct play *y, char **a);
@@ -393,6 +421,8 @@ static const struct {
 	{"drain", act_drain},         /* CODE RETRY_MS */
 	{"fail", act_fail},           /* CODE */
 	{"detach", act_detach},       /* the link is lost */
+	{"link", act_link},           /* there is another: its first frames are a fresh mux's */
+	{"fresh_auth", act_fresh_auth}, /* AGENT: that one logs in */
 };
 
 /* ---- What the owner was told ------------------------------------------------------------------- */
@@ -417,6 +447,18 @@ expectation(struct play *y, char **a, char *is, size_t cap)
 		return e->retry_ms == strtoul(a[1], NULL, 10);
 	if (strcmp(a[0], "goaway") == 0)
 		return e->n_goaway > 0 && e->goaway_code == code_of(a[1]);
+	if (strcmp(a[0], "resumed") == 0)
+		return e->n_resumed == strtoul(a[1], NULL, 10) && e->attach_rc == 0;
+	if (strcmp(a[0], "lied") == 0)
+		return e->attach_rc < 0;
+	if (strcmp(a[0], "refused") == 0)
+		return e->n_refused == strtoul(a[1], NULL, 10);
+	if (strcmp(a[0], "lost") == 0)
+		return e->n_lost == strtoul(a[1], NULL, 10);
+	if (strcmp(a[0], "retained") == 0)
+		return e->retained.bytes == strtoul(a[1], NULL, 10);
+	if (strcmp(a[0], "fresh_closed") == 0)
+		return e->fresh_code == code_of(a[1]);
 	if (strcmp(a[0], "bound") == 0)
 		return e->n_bind_ok == strtoul(a[1], NULL, 10);
 	if (strcmp(a[0], "rtt") == 0)
@@ -485,6 +527,10 @@ set(struct play *y, const char *name, const char *value)
 		y->conf.session_window = v;
 	else if (strcmp(name, "max_frame") == 0)
 		y->conf.max_frame = v;
+	else if (strcmp(name, "resume_ms") == 0)
+		y->conf.resume_ms = v;
+	else if (strcmp(name, "retain_max") == 0)
+		y->conf.retain_max = v;
 	else
 		wrong(y, "nothing is called %s", name);
 }

@@ -109,8 +109,8 @@ static const struct mux_ops fresh_ops = {
 	.closed = on_closed,
 };
 
-static void
-begin_fresh(struct end *e)
+void
+pairlink_begin(struct end *e)
 {
 	static const uint8_t nonce[MSG_NONCE] = "thirty-two other bytes not like.";
 
@@ -171,8 +171,8 @@ void
 pairlink_open(struct pair *p)
 {
 	must(!p->agent.m.linked);
-	begin_fresh(&p->agent);
-	begin_fresh(&p->server);
+	pairlink_begin(&p->agent);
+	pairlink_begin(&p->server);
 }
 
 bool

@@ -19,6 +19,8 @@ void pairlink_cut_at(struct end *e);
 /* The agent, which has lost its link, opens another: bytes flow as always, and its first are the
  * handshake. A server that has not noticed anything learns of it by that. */
 void pairlink_open(struct pair *p);
+/* One end's half of that. */
+void pairlink_begin(struct end *e);
 /* pairlink_open(), and pair_pump(). Returns whether both ends are linked again. */
 bool pairlink_resume(struct pair *p);
 

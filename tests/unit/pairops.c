@@ -396,7 +396,7 @@ check_verdict(const struct run *r, struct end *e)
 		return;
 	must(e->code == CODE_REPLACED || e->code == CODE_SHUTDOWN || e->code == CODE_LEAVING ||
 		e->code == CODE_TIMEOUT || (e->code == CODE_NOTHING_HEARD && left) ||
-		(e->code == CODE_LINK_LOST && r->ends && r->n_cuts > 0));
+		(e->code == CODE_LINK_LOST && r->ends && r->cuts));
 }
 
 /* Whatever has become of the links, there is one again. */

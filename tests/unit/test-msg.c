@@ -28,6 +28,8 @@ DECODER(hello)
 DECODER(auth)
 DECODER(auth_ok)
 DECODER(auth_fail)
+DECODER(resume)
+DECODER(resume_ok)
 DECODER(bind)
 DECODER(bind_ok)
 DECODER(bind_fail)
@@ -194,6 +196,8 @@ test_login(void)
 	struct msg_auth_ok ok1 = {0xfedcba9876543210, text_of("acme"), text_of("web1"), 60000,
 		text_of("thirty-two bytes that are a key!"), text_of("server")}, ok2;
 	struct msg_auth_fail fail = {3, 90000, text_of("no")}, fail2;
+	struct msg_resume r1 = {0x123456789abcdef0, text_of("thirty-two bytes that are a key!"), 4711}, r2;
+	struct msg_resume_ok r3;
 	struct text data;
 	uint8_t p[512];
 	size_t n = msg_auth_encode(p, sizeof(p), &a);
@@ -221,6 +225,15 @@ test_login(void)
 			fail2.retry_after_ms == 90000 && same(fail2.text, "no"),
 		"AUTH_FAIL");
 	cut_and_stretch("AUTH_FAIL", judge_auth_fail, p, n, false);
+
+	n = msg_resume_encode(p, sizeof(p), &r1);
+	ok(msg_resume_decode(p, n, &r2) == NULL && r2.session == r1.session && r2.received == 4711 &&
+			same(r2.secret, "thirty-two bytes that are a key!"),
+		"RESUME");
+	cut_and_stretch("RESUME", judge_resume, p, n, false);
+	n = msg_resume_ok_encode(p, sizeof(p), &(struct msg_resume_ok){r1.session});
+	ok(msg_resume_ok_decode(p, n, &r3) == NULL && r3.received == r1.session, "RESUME_OK");
+	cut_and_stretch("RESUME_OK", judge_resume_ok, p, n, false);
 
 	n = msg_data_encode(p, sizeof(p), text_of("challenge"));
 	ok(msg_data_decode(p, n, &data) == NULL && same(data, "challenge"), "AUTH_CHALLENGE");

@@ -282,6 +282,37 @@ test_unanswered(void)
 	pair_fini(&p);
 }
 
+/* DATA that waits for an ACK, and not for its turn, holds up nobody. */
+static void
+test_held_up_by_nobody(void)
+{
+	struct mux_conf agent = pair_conf(ROLE_AGENT);
+	struct sock *bulk, *flow;
+	struct pair p;
+
+	agent.stream_window = agent.session_window = 16777216;
+	pair_init(&p, &agent, NULL);
+	pair_login(&p);
+	bulk = pair_open(&p);
+	flow = pair_open_flow(&p);
+	pair_pump(&p);
+	p.server.m.rate.way_us = 1; /* a link that is known: not everything may be on its way */
+	sock_send(bulk, 16000000);
+	while (end_output(&p.server, 65536) > 0)
+		;
+	ok(bulk->avail > 0 && !mux_wants_output(&p.server.m), "bulk waits for an ACK");
+	for (unsigned i = 1; i <= 2; i++) {
+		sock_datagram(flow, 60000);
+		ok(mux_wants_output(&p.server.m), "a large datagram goes");
+		end_output(&p.server, 65536);
+		is_int(flow->st->flow->sent, i, "at once");
+	}
+	pair_pump(&p);
+	is_int(sock_peer(flow)->n_got, 2, "and both arrive");
+	is_int(sock_peer(bulk)->got, 16000000, "like all of the rest");
+	pair_fini(&p);
+}
+
 int
 main(void)
 {
@@ -294,5 +325,6 @@ main(void)
 	test_deadline();
 	test_lanes();
 	test_unanswered();
+	test_held_up_by_nobody();
 	return done_testing();
 }

@@ -110,6 +110,7 @@ req_drop(struct adit_auth_req *req)
 	pthread_mutex_unlock(&live.lock);
 	req_reset(req);
 	auth_bytes_wipe(&req->data);
+	facts_fini(&req->facts);
 	if (req->conf != NULL)
 		release_conf(w, req->conf);
 	explicit_bzero(req, sizeof(*req));

@@ -33,6 +33,7 @@ static struct {
 	struct worker *stop;
 } seen;
 
+static struct facts facts; /* about the link: a login has its own copy, and must free it */
 static sem_t gate, at_gate;
 
 /* ---- A configuration of plugins made here ---------------------------------------------------- */
@@ -129,7 +130,8 @@ begin_on(struct worker *on, const char *method, size_t len)
 {
 	static uint8_t data[ADIT_AUTH_DATA_MAX + 1] = "hello";
 	struct auth_input in = {.method = method, .agent = "web1", .peer = "192.0.2.1", .source = 7,
-		.nonce_agent = nonce_a, .nonce_server = nonce_s, .data = data, .len = len};
+		.facts = &facts, .nonce_agent = nonce_a, .nonce_server = nonce_s, .data = data,
+		.len = len};
 	struct adit_auth_req *req = NULL;
 
 	auth_begin(on, &conf, &in, on_verdict, &seen, &req);
@@ -745,6 +747,7 @@ main(void)
 	w = worker_new_main();
 	must(w != NULL);
 	auth_set_release(on_release);
+	must(facts_set(&facts, "alpn", "adit/1") == 0);
 	test_allow();
 	test_no();
 	test_chain();
@@ -755,6 +758,7 @@ main(void)
 	test_helper();
 	test_helper_cancel();
 	test_stopped();
+	facts_fini(&facts);
 	worker_join(w);
 	return done_testing();
 }

@@ -20,7 +20,7 @@ struct span {
 
 #define SPAN(literal) ((struct span){(literal), sizeof(literal) - 1})
 
-bool span_is(struct span s, const char *word);	      /* the same bytes */
+bool span_is(struct span s, const char *word); /* the same bytes */
 bool span_is_nocase(struct span s, const char *word); /* whatever the case of ASCII letters */
 /* The next of a list's elements (RFC 9110 section 5.6.1), without blanks; false behind the last.
  * *list is moved on. */

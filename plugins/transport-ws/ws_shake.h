@@ -60,7 +60,7 @@ struct ws_ask {
 	const char *path;
 	const char *key;
 	const char *fields; /* more of the head, every line with its CRLF */
-	bool no_host;	    /* because Host is among them */
+	bool no_host; /* because Host is among them */
 };
 
 /* Writes the request; returns its length, or 0 when it does not fit into cap. */

@@ -101,8 +101,10 @@ def test_path(site):
     p = ws_agent(site, server.url, server.token_file, target.port, "--no-reconnect", wait=False)
     p.wait_for(r"answers 404 Not Found for /adit: is transport-ws enabled there, is the path right\?")
     server.wait_for("warn .*answered 404 Not Found: no WebSocket at this path")
-    ws_agent(site, server.url, server.token_file, target.port,
-             conf={"transport-ws": {"path": "/somewhere/else"}}).stop()
+    for url, conf in ((server.url + "/somewhere/else", {}),
+                      (server.url + "/somewhere/else?who=me", {}),
+                      (server.url, {"transport-ws": {"path": "/somewhere/else"}})):
+        ws_agent(site, url, server.token_file, target.port, conf=conf).stop()
 
 
 # What the agent asks with.
@@ -133,8 +135,8 @@ def test_request(site):
 
 def test_request_with_fields(site):
     secret = site.write("front", "X-Secret: s3cr3t\n\nX-More: x\n")
-    _, lines = asked(site, conf={"transport-ws": {
-        "path": "/way?q=1", "headers": ["Host: front.example", "User-Agent: mine", "X-Site: north"],
+    _, lines = asked(site, "/way?q=1", {"transport-ws": {
+        "path": "/another", "headers": ["Host: front.example", "User-Agent: mine", "X-Site: north"],
         "headers_file": secret}})
     assert lines[0] == "GET /way?q=1 HTTP/1.1"
     for line in ("X-Secret: s3cr3t", "X-More: x", "X-Site: north"):
@@ -515,3 +517,41 @@ def test_bare_websocket_beside_wss_on_loopback(tls, site):
     p = AgentPeer(WsSocket(site.connect(tls.srv.port)), timeout=30)
     p.login(Token(tls.srv.token), "bare")
     both_ways(site, p, 300000)
+
+
+@pytest.mark.parametrize("path", ["", "/adit"], ids=["no path", "path"])
+def test_wss(tls, site, path):
+    target = site.listener()
+    agent = ws_agent(site, "wss://localhost:%d%s" % (tls.srv.port, path), tls.srv.token_file,
+                     target.port, conf={"transport-tls": {"ca_file": tls.pem("ca")}})
+    for size in (0, 1, 70000, 3000000):
+        client = site.connect(agent.public)
+        exchange(client, target.accept(), size)
+
+
+def test_wss_integrity(tls, site):
+    target = site.listener()
+    port = target.port
+    target.close()
+    agent = ws_agent(site, "wss://localhost:%d" % tls.srv.port, tls.srv.token_file, port,
+                     conf={"transport-tls": {"ca_file": tls.pem("ca")}})
+    full = os.environ.get("ADIT_FULL") == "1"
+    integrity(port, agent.public, 2000 if full else 150, "64MiB" if full else "2MiB", 16, 1200)
+
+
+def test_wss_verifies_the_server(tls, site):
+    p = ws_agent(site, "wss://localhost:%d" % tls.srv.port, tls.srv.token_file, 9,
+                 "--no-reconnect", wait=False,
+                 conf={"transport-tls": {"pin": "sha256-" + "A" * 43}})
+    p.wait_for("stopped: .*pin")
+    assert p.wait() != 0
+
+
+def test_wss_where_only_tls_is(site):
+    """The server's log says what has come."""
+    w = TlsWorld(site)
+    server = w.server()
+    p = ws_agent(site, "wss://localhost:%d" % server.port, server.token_file, 9, "--no-reconnect",
+                 wait=False, conf={"transport-tls": {"ca_file": w.pem("ca")}})
+    server.wait_for("47 45 54 20 inside tls is not anything that is taken")
+    assert p.wait() != 0

@@ -39,7 +39,7 @@ def receive(sock):
 @pytest.mark.parametrize("dice", [False, True])
 def test_urgent_bytes_arrive_in_their_place(site, dice):
     env = {"ADIT_TEST_DICE": "1"} if dice else {}
-    server = site.server(env=env)
+    server = site.server(env=env, limits={"resume_for": "0s"} if dice else None)
     listener = site.listener()
     agent = site.agent(server, listener.port, env=env)
     client = site.connect(agent.public)

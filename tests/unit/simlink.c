@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pairlink.h"
 #include "simlink.h"
 #include "util/compiler.h"
 
@@ -53,7 +54,7 @@ dir_room_at(const struct simdir *d)
 static void
 dir_send(struct simdir *d, int64_t now)
 {
-	while (mux_wants_output(&d->from->m) && dir_room_at(d) <= now) {
+	while (end_wants_output(d->from) && dir_room_at(d) <= now) {
 		size_t n = end_output(d->from, QUEUE / 2);
 
 		if (n == 0)
@@ -73,7 +74,12 @@ dir_deliver(struct simdir *d, int64_t now)
 	bool any = false;
 
 	while (d->n > 0 && d->piece[d->first].at <= now) {
-		must(end_deliver(d->from, d->piece[d->first].n) == d->piece[d->first].n);
+		if (d->dead)
+			d->from->out.from += d->piece[d->first].n;
+		else
+			must(end_deliver(d->from, d->piece[d->first].n) == d->piece[d->first].n);
+		if (d->n == 0) /* what came has ended the link */
+			return true;
 		d->first = (d->first + 1) % d->cap;
 		d->n--;
 		any = true;
@@ -86,7 +92,17 @@ dir_next(const struct simdir *d)
 {
 	int64_t at = d->n > 0 ? d->piece[d->first].at : INT64_MAX;
 
-	return mux_wants_output(&d->from->m) ? MIN(at, dir_room_at(d)) : at;
+	return end_wants_output(d->from) ? MIN(at, dir_room_at(d)) : at;
+}
+
+/* A new wire, without anything on it. */
+static void
+dir_clear(struct simdir *d, int64_t now)
+{
+	d->n = 0;
+	d->busy_until = now;
+	d->dead = false;
+	d->from->out.from = d->from->out.to;
 }
 
 /* ---- Readers -------------------------------------------------------------------------------------- */
@@ -146,8 +162,12 @@ readers_take(struct sim *s)
 void
 sim_init(struct sim *s, double mbit, int rtt_ms, const struct mux_conf *conf)
 {
+	struct mux_conf server = pair_conf(ROLE_SERVER);
+
 	memset(s, 0, sizeof(*s));
-	pair_init(&s->p, conf, NULL);
+	server.resume_ms = conf->resume_ms;
+	server.retain_max = conf->retain_max;
+	pair_init(&s->p, conf, &server);
 	s->p.agent.hold_data = true;
 	s->chance = 1;
 	pair_login(&s->p);
@@ -189,6 +209,47 @@ has_slow(const struct sim *s)
 	return s->stalls > 0;
 }
 
+/* ---- Cuts ---------------------------------------------------------------------------------------- */
+
+void
+sim_cut(struct sim *s, enum sim_cut who, int64_t away_ms)
+{
+	struct pair *p = &s->p;
+
+	must(p->agent.m.linked && p->server.m.linked && s->link_at == 0);
+	if (who != SIM_CUT_SERVER)
+		pairlink_cut_at(&p->agent);
+	if (who != SIM_CUT_AGENT)
+		pairlink_cut_at(&p->server);
+	dir_clear(&s->up, p->now.ns);
+	dir_clear(&s->down, p->now.ns);
+	s->up.dead = s->down.dead = true;
+	s->link_at = who == SIM_CUT_SERVER ? 0 : p->now.ns + away_ms * 1000000;
+}
+
+static void
+link_again(struct sim *s)
+{
+	struct pair *p = &s->p;
+
+	if (!p->agent.m.linked && s->link_at == 0 && p->agent.fresh == NULL) /* silence told it */
+		s->link_at = p->now.ns;
+	if (s->link_at == 0 || p->now.ns < s->link_at)
+		return;
+	s->link_at = 0;
+	dir_clear(&s->up, p->now.ns);
+	dir_clear(&s->down, p->now.ns);
+	pairlink_open(p);
+	s->links++;
+}
+
+static void
+look_at_kept(struct sim *s)
+{
+	s->most_kept = MAX(s->most_kept, s->p.agent.retained.bytes);
+	s->most_kept = MAX(s->most_kept, s->p.server.retained.bytes);
+}
+
 void
 sim_run(struct sim *s, int64_t ms)
 {
@@ -199,6 +260,7 @@ sim_run(struct sim *s, int64_t ms)
 		struct end *ends[] = {&s->p.agent, &s->p.server};
 
 		next = has_slow(s) ? MIN(next, s->look_at) : next;
+		next = s->link_at != 0 ? MIN(next, s->link_at) : next;
 		for (size_t i = 0; i < 2; i++)
 			next = MIN(next, mux_deadline(&ends[i]->m).ns);
 		s->p.now.ns = MAX(s->p.now.ns, MIN(next, end));
@@ -207,9 +269,11 @@ sim_run(struct sim *s, int64_t ms)
 		for (size_t i = 0; i < 2; i++)
 			if (mux_deadline(&ends[i]->m).ns <= s->p.now.ns)
 				mux_tick(&ends[i]->m, s->p.now);
+		link_again(s);
 		readers_take(s);
 		dir_send(&s->down, s->p.now.ns);
 		dir_send(&s->up, s->p.now.ns);
+		look_at_kept(s);
 	}
 }
 

@@ -5,7 +5,8 @@
  * way, and a sender's socket that takes only so much in advance, as TCP does whose windows are large
  * enough. The clock is the simulation's own, and nothing is left to chance but where a test asks for
  * it. Bytes flow from the server's sockets to the agent's, which read at the rate that a test
- * gives them; what the agent says goes the other way over the same kind of link. */
+ * gives them; what the agent says goes the other way over the same kind of link. Links can be cut, with
+ * what is on its way, and the agent opens others. */
 
 #ifndef ADIT_TESTS_SIMLINK_H
 #define ADIT_TESTS_SIMLINK_H
@@ -25,6 +26,7 @@ struct simdir {
 	} *piece; /* on the way, a ring */
 	size_t first, n, cap;
 	size_t slice; /* bytes that arrive at a time */
+	bool dead;    /* nothing arrives: the other end has gone from this link */
 };
 
 struct simstream {
@@ -46,7 +48,13 @@ struct sim {
 	int64_t marked_at;
 	uint64_t frames_mark; /* that the server had received at sim_mark() */
 	uint64_t most_left; /* bytes that the agent's readers have left at once */
+	uint64_t most_kept; /* bytes that an end has retained at once */
+	int64_t link_at;    /* when the agent opens another link; 0: it has one */
+	unsigned links;
 };
+
+/* Who learns at once that the link is gone. The other end only finds silence, or another link. */
+enum sim_cut { SIM_CUT_BOTH, SIM_CUT_AGENT, SIM_CUT_SERVER };
 
 /* Logged in, with a tunnel. */
 void sim_init(struct sim *s, double mbit, int rtt_ms, const struct mux_conf *conf);
@@ -56,6 +64,9 @@ void sim_fini(struct sim *s);
 struct simstream *sim_open(struct sim *s, double rate);
 
 void sim_run(struct sim *s, int64_t ms);
+
+/* An agent that knows is back away_ms later; one that does not, so much after it has found out. */
+void sim_cut(struct sim *s, enum sim_cut who, int64_t away_ms);
 
 /* Begins a measurement; sim_goodput() is what a stream's reader took since, in bytes a second. */
 void sim_mark(struct sim *s);

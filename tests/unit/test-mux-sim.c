@@ -209,6 +209,99 @@ test_stalls(uint32_t stream_window, uint32_t session_window, double mbit, int rt
 	sim_fini(&s);
 }
 
+/* ---- Links that are cut ---- */
+
+static struct mux_conf
+resuming(void)
+{
+	struct mux_conf conf = usual();
+	struct limits l;
+
+	limits_default(&l);
+	conf.resume_ms = l.resume_for;
+	conf.retain_max = (size_t)l.session_retain;
+	return conf;
+}
+
+static uint64_t
+arrived(const struct sim *s)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < s->n_streams; i++)
+		sum += sim_read(&s->stream[i]);
+	return sum;
+}
+
+/* Cuts at times that are left to chance, and a while without a link after each. What arrives between
+ * them is nearly what a link carries that is never cut; and in the end nothing is missing. */
+static void
+test_cuts(double mbit, int rtt_ms, unsigned cuts)
+{
+	struct mux_conf conf = resuming();
+	uint32_t chance = (uint32_t)(mbit + rtt_ms);
+	int64_t linked_ms = 0, least = 30 * rtt_ms + (int64_t)(3000 / mbit);
+	struct sim s;
+	double part;
+	uint64_t n;
+
+	sim_init(&s, mbit, rtt_ms, &conf);
+	for (size_t i = 0; i < 4; i++)
+		sim_open(&s, SIM_FAST);
+	for (unsigned i = 0; i < cuts; i++) {
+		int64_t ms;
+
+		chance = chance * 1103515245 + 12345;
+		ms = least + (chance >> 16) % (uint32_t)least;
+		sim_run(&s, ms);
+		linked_ms += ms;
+		pair_check(&s.p);
+		sim_cut(&s, i % 3 == 2 ? SIM_CUT_AGENT : SIM_CUT_BOTH, chance >> 8 & 255);
+		sim_run(&s, (chance >> 8 & 255) + 1);
+	}
+	part = (double)arrived(&s) / ((double)linked_ms * mbit * 125);
+	for (size_t i = 0; i < 4; i++) {
+		s.stream[i].k->avail = 0;
+		sock_end(s.stream[i].k);
+	}
+	sim_run(&s, 2000 + 40 * rtt_ms + (int64_t)(300000 / mbit));
+	n = 0;
+	for (size_t i = 0; i < 4; i++)
+		n += sim_read(&s.stream[i]) != s.stream[i].k->pulled || !sock_peer(s.stream[i].k)->fin;
+	ok(n == 0, "%u links cut at %g Mbit/s, %d ms: everything arrives", cuts, mbit, rtt_ms);
+	is_int(s.links, cuts, "over as many others");
+	ok(part > 0.6, "%.0f %% of what the links could carry", part * 100);
+	ok(s.most_kept <= conf.retain_max + 131072, "%" PRIu64 " KiB retained at most",
+		s.most_kept / 1024);
+	sim_run(&s, 3000);
+	ok(s.p.agent.retained.bytes + s.p.server.retained.bytes == 0, "and none in the end");
+	sim_fini(&s);
+}
+
+/* The server is told; the agent, whose bytes go nowhere, finds only silence. */
+static void
+test_silent_agent(void)
+{
+	struct mux_conf conf = resuming();
+	struct simstream *x;
+	struct sim s;
+	uint64_t before;
+
+	sim_init(&s, 100, 50, &conf);
+	x = sim_open(&s, SIM_FAST);
+	sim_run(&s, 3000);
+	sim_cut(&s, SIM_CUT_SERVER, 0);
+	before = sim_read(x);
+	sim_run(&s, 29000);
+	ok(sim_read(x) == before && s.p.agent.m.linked, "for half a minute it waits");
+	sim_run(&s, 3000);
+	is_int(s.p.agent.n_lost, 1, "then its link is given up");
+	is_int(s.links, 1, "there is another");
+	ok(sim_read(x) > before + 10000000, "and the stream goes on: %.1f MB more",
+		(double)(sim_read(x) - before) / MB);
+	sim_fini(&s);
+}
+
 int
 main(void)
 {
@@ -227,5 +320,10 @@ main(void)
 	test_stalls(262144, 33554432, 1000, 20);
 	test_stalls(65536, 1048576, 100, 50);
 	test_stalls(16384, 65536, 100, 5);
+	test_cuts(10, 1, 60);
+	test_cuts(100, 20, 60);
+	test_cuts(100, 300, 8);
+	test_cuts(1000, 50, 8);
+	test_silent_agent();
 	return done_testing();
 }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the Adit authors
-"""Slow and hostile handshakes: two thousand links that are silent, stop half way or send a byte now and
-then, at each level that a link goes through. All are closed when their time is over, whatever they
-send, and nobody else notices.
+"""Slow and hostile handshakes: two thousand links that are silent, stop half way or send a byte now
+and then, at each level that a link goes through. All are closed when their time is over, whatever
+they send, and nobody else notices.
 
-Who notices first is the canary: an agent of another account, whose visitors come all the time, and a
-stream of it that was there before. How quickly it is served meanwhile is for bench/handshakes.
+Who notices first is the canary: an agent of another account, whose visitors come all the time, and
+a stream of it that was there before. How quickly it is served meanwhile is for bench/handshakes.
 """
 
 import os
@@ -16,7 +16,9 @@ import threading
 
 import pytest
 
-from harness import free_port, need
+from aditwire import Token
+from harness import command, free_port, need, settings
+from proxies import Script
 from tools import mint
 from traffic import echo_target
 
@@ -141,3 +143,28 @@ def test_two_thousand(site, many_descriptors):
         ("tls", ("first",), plain), ("tls", ("hello", "auth"), sealed),
         ("wss", ("http", "hello"), sealed)) for level in levels for kind in KINDS]
     stand(site, server, specs)
+
+
+# The other way: a server that gets stuck.
+
+STUCK = {"tcp": [], "tls": [b"\x16\x03\x03\x00\x7a\x02"], "ws": [b"HTTP/1.1 101 Switching"],
+         "wss": []}
+
+
+@pytest.mark.parametrize("scheme", sorted(STUCK))
+def test_agent_gives_up(site, scheme):
+    """The agent tries again when its own time for a handshake is over, whatever it waits for."""
+    stuck = Script(site, STUCK[scheme])
+    conf = {"server": "%s://localhost:%d" % (scheme, stuck.port),
+            "limits": {"handshake_timeout": "400ms"}}
+    if scheme in ("tls", "wss"):
+        conf["transport-tls"] = {"ca_file": mint(site, "stuck", "localhost")[0]}
+    if scheme in ("ws", "wss"):
+        conf["transport-ws"] = {}
+    token = site.write("token", Token.make().text + "\n")
+    agent = site.start("adit", command("adit") + [
+        "run", "-c", site.write("adit.conf", settings(conf)), "--token-file", token, "--local",
+        "22"])
+    agent.wait_for(r"not connected: .*; trying again in", 30)
+    stuck.wait(2)
+    print(agent.text())

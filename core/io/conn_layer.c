@@ -126,7 +126,7 @@ conn_advance(struct conn *c)
 static int deliver(struct conn *c, unsigned level, const uint8_t *p, size_t n);
 
 /* The first reason counts. */
-static int
+static int ATTR_PRINTF(2, 0)
 say_why(struct conn *c, const char *fmt, va_list ap)
 {
 	char text[240];

@@ -235,8 +235,17 @@ start_server() {
 	fail "the server did not start" "$tmp/aditd.log"
 }
 
+# What aditd init has printed for the agent: its only way to know the server.
+join() {
+	sed -n "s/.*adit join '\(.*\)'\$/\1/p" "$tmp/init.log" >"$tmp/line"
+	mkdir -m 700 "$XDG_CONFIG_HOME"
+	(run adit join - <"$tmp/line") >"$tmp/join.log" 2>&1 ||
+		fail "the agent could not join" "$tmp/join.log"
+	rm -f "$tmp/line"
+}
+
 start_agent() {
-	run adit tcp "$web_port" --name web -c "$tmp/conf/adit.conf" >"$tmp/adit.log" 2>&1 &
+	run adit tcp "$web_port" --name web >"$tmp/adit.log" 2>&1 &
 	agent=$!
 	wait_line "$tmp/adit.log" '^  web  ' "$agent" ||
 		fail "the agent published nothing" "$tmp/adit.log"
@@ -254,13 +263,13 @@ fetch_through() {
 say_what_runs() {
 	shown="${build#"$top/"}/run"
 	[ "$build" != "$top" ] || shown=./run
-	conf="$tmp/conf/adit.conf${options:+ }$options"
+	more="${options:+ }$options"
 	cat <<-END
 
 		What runs now, all of it on this machine only:
 
 		    http://127.0.0.1:$web_port/      the private service, a web server
-		    127.0.0.1:$link_port              aditd, the server, where agents connect
+		    127.0.0.1:$link_port              aditd, the server, where agents connect by TLS
 		    http://$public/      the public address of the tunnel
 
 		Try it, in another terminal:
@@ -270,11 +279,17 @@ say_what_runs() {
 		Publish something else, if it runs here (ssh, then PostgreSQL):
 
 		    cd $top
-		    $shown adit tcp 22 --port 10022 -c $conf
+		    export XDG_CONFIG_HOME=$XDG_CONFIG_HOME
+		    $shown adit tcp 22 --port 10022$more
 		    ssh -p 10022 127.0.0.1
 
-		    $shown adit tcp 5432 --port 15432 -c $conf
+		    $shown adit tcp 5432 --port 15432$more
 		    psql -h 127.0.0.1 -p 15432
+
+		Let another agent join, and see who is there:
+
+		    $shown aditctl -c $tmp/conf/aditd.conf invite
+		    $shown aditctl -c $tmp/conf/aditd.conf agents
 
 		Configuration and logs are in $tmp
 		Ctrl+C stops everything and removes that folder.
@@ -295,15 +310,19 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/adit-quickstart.XXXXXX") || fail "no temporary 
 case $tmp in
 *[!A-Za-z0-9/._-]*) fail "the temporary folder $tmp has a strange name; set TMPDIR to another" ;;
 esac
+# What the agent is to remember goes there, and not to whoever tries this.
+XDG_CONFIG_HOME=$tmp/agent
+export XDG_CONFIG_HOME
 need_packages
 build
 choose_plugins
 start_web
 say "3. A web server runs at 127.0.0.1:$web_port."
 start_server
-say "4. The server aditd runs; agents connect to 127.0.0.1:$link_port."
+say "4. The server aditd runs; agents connect to 127.0.0.1:$link_port by TLS."
+join
 start_agent
-say "5. The agent adit has connected and published the web server at $public."
+say "5. The agent adit has joined it and published the web server at $public."
 fetch_through
 say "6. Fetched through the tunnel: a page and a file of 4 MiB, both byte for byte right."
 if [ $once = no ]; then

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ctl/config.h"
+#include "ctl/joined.h"
 #include "ctl/link_config.h"
 #include "ctl/plugset.h"
 #include "ctl/proxy_config.h"
@@ -88,6 +89,7 @@ struct load {
 	struct place place[N_KEYS];
 	struct plugset plugins;
 	struct source *source;   /* NULL: no file */
+	struct source *joined;   /* of a server that was joined; NULL: it is not used */
 	char *plugin_dir;        /* as it is used; NULL: the default */
 	char *places;            /* where a file was looked for; NULL: it was named */
 	struct link_address server;
@@ -113,6 +115,7 @@ load_fini(struct load *l)
 {
 	plugset_fini(&l->plugins);
 	source_free(l->source);
+	source_free(l->joined);
 	free(l->plugin_dir);
 	free(l->places);
 }
@@ -206,6 +209,60 @@ read_file(struct load *l)
 	return rc < 0 ? rc : read_settings(l);
 }
 
+/* --- a server that was joined --- */
+
+/* Its file has the server, the token and the transport, so the main file's do not count. */
+static void
+forget_server(struct load *l)
+{
+	l->basics.server = l->basics.token_file = NULL;
+	l->place[KEY_SERVER] = l->place[KEY_TOKEN_FILE] = (struct place){NULL, 0};
+	plugset_drop(&l->plugins, "transport-");
+	plugset_drop(&l->plugins, "auth-");
+}
+
+/* Reads the file of the server that --server names, or that is meant when nothing names one. */
+static int
+read_joined(struct load *l)
+{
+	struct source *main = l->source;
+	char *file = NULL;
+	int rc = 0;
+
+	if (l->req->server != NULL)
+		file = joined_find(l->req->server);
+	else if (l->basics.server == NULL)
+		rc = joined_choose(&file, l->e);
+	if (file == NULL)
+		return rc;
+	if (l->req->server != NULL)
+		forget_server(l);
+	rc = source_open(file, &l->source, l->e);
+	if (rc == 0) {
+		rc = read_settings(l);
+		l->joined = l->source;
+	}
+	l->source = main;
+	if (l->conf->file == NULL)
+		l->conf->file = file;
+	else
+		free(file);
+	return rc;
+}
+
+/* Only the line counts, and what the command line says of the way there. Returns the server's
+ * address; free(). */
+static char *
+take_join(struct load *l)
+{
+	const struct join_line *j = l->req->join;
+	bool v6 = strchr(j->host, ':') != NULL;
+
+	plugset_string(plugset_new(&l->plugins, "transport-tls"), "pin", j->pin);
+	plugset_string(plugset_new(&l->plugins, "auth-token"), "invite", j->token);
+	return xasprintf("tls://%s%s%s:%u", v6 ? "[" : "", j->host, v6 ? "]" : "", j->port);
+}
+
 /* --- where something stands, for errors --- */
 
 /* An error in a value that the command line's option overrides. */
@@ -232,16 +289,20 @@ fail_missing(struct load *l, const char *text)
 static int
 take_server(struct load *l)
 {
-	const char *given = l->req->server != NULL ? l->req->server : l->basics.server;
+	bool option = l->req->server != NULL && l->joined == NULL;
+	char *join = l->req->join != NULL ? take_join(l) : NULL;
+	const char *given = join != NULL ? join : option ? l->req->server : l->basics.server;
 
 	if (given == NULL)
 		return fail_missing(l,
-			"no server: give --server HOST:PORT, or write server = \"host:port\" into "
-			"the configuration file");
-	if (link_address_parse(given, &l->server) < 0)
-		return fail_value(l, "--server", l->req->server != NULL, KEY_SERVER,
-			LINK_ADDRESS_FORM, given);
-	l->conf->server = xstrdup(given);
+			"no server: join one by adit join 'LINE', give --server HOST:PORT, or "
+			"write server = \"host:port\" into the configuration file");
+	if (link_address_parse(given, &l->server) < 0) {
+		fail_value(l, "--server", option, KEY_SERVER, LINK_ADDRESS_FORM, given);
+		free(join);
+		return -EINVAL;
+	}
+	l->conf->server = join != NULL ? join : xstrdup(given);
 	l->conf->server_host = xstrdup(l->server.host);
 	l->conf->server_path = xstrdup(l->server.path);
 	l->conf->server_port = l->server.port;
@@ -295,8 +356,10 @@ take_name(struct load *l)
 		return fail_value(l, "--agent", l->req->agent != NULL, KEY_NAME,
 			"1 to 64 of A-Z a-z 0-9 . _ -", given);
 	name = given != NULL ? xstrdup(given) : host_name();
-	if (l->req->target != NULL && l->req->agent == NULL) {
-		char *both = xasprintf("%.40s.%s", name, l->conf->tunnels[0].name);
+	if ((l->req->target != NULL && l->req->agent == NULL) || l->req->join != NULL) {
+		/* A join is a login as well, and must not push out an agent that runs. */
+		char *both = xasprintf("%.40s.%s", name,
+			l->req->join != NULL ? "join" : l->conf->tunnels[0].name);
 
 		free(name);
 		name = name_reduce(both, "agent");
@@ -311,6 +374,8 @@ take_tunnels(struct load *l)
 {
 	struct agent_conf *c = l->conf;
 
+	if (l->req->join != NULL)
+		return 0;
 	if (l->req->target != NULL) {
 		tunnels_free(c->tunnels, c->n_tunnels);
 		c->tunnels = NULL;
@@ -331,7 +396,8 @@ take_tunnels(struct load *l)
 static struct place
 server_place(const struct load *l)
 {
-	return l->req->server != NULL ? (struct place){NULL, 0} : l->place[KEY_SERVER];
+	return l->req->server != NULL && l->joined == NULL ? (struct place){NULL, 0}
+							   : l->place[KEY_SERVER];
 }
 
 static void
@@ -369,7 +435,7 @@ take_token_file(struct load *l, struct plug_entry *p)
 		return fail_missing(l,
 			"no token: give --token-file FILE (the server's 'aditd issue' makes one)");
 	v = plugset_string(p, "token_file", named != NULL ? named : "token");
-	v->file = l->conf->file;
+	v->file = named != NULL ? l->place[KEY_TOKEN_FILE].file : l->conf->file;
 	v->line = l->place[KEY_TOKEN_FILE].line;
 	return 0;
 }
@@ -380,6 +446,8 @@ take_auth(struct load *l)
 	struct plug_entry *p = plugset_find(&l->plugins, "auth-token");
 	size_t n = plugset_count(&l->plugins, "auth-");
 
+	if (l->req->join != NULL)
+		return 0;
 	if (n > 1)
 		return fail_missing(l,
 			"two auth plugins are enabled, but an agent logs in with one");
@@ -463,7 +531,10 @@ agent_config_load(const struct agent_request *req, struct agent_conf **conf_r,
 	int rc;
 
 	load_init(&l, req, e != NULL ? e : &ignored);
-	rc = read_file(&l);
+	if (req->join != NULL)
+		rc = 0;
+	else if ((rc = read_file(&l)) == 0)
+		rc = read_joined(&l);
 	if (rc == 0)
 		rc = take_server(&l);
 	if (rc == 0)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "ctl/agent_join.h"
 #include "ctl/agent_options.h"
 #include "ctl/agent_report.h"
 #include "ctl/main.h"
@@ -198,6 +199,10 @@ dispatch(const struct agent_options *o)
 		return run(o);
 	case AGENT_CHECK:
 		return check(o);
+	case AGENT_JOIN:
+		return agent_join(o);
+	case AGENT_LEAVE:
+		return agent_leave(o);
 	case AGENT_USAGE:
 		fputs(agent_options_usage, stderr);
 		return EXIT_USAGE;

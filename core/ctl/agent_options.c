@@ -17,8 +17,9 @@ const char agent_options_usage[] =
 	"  adit tcp 22 --port 10022      one service, here port 22, at public port 10022\n"
 	"  adit udp 53                   the same for UDP\n"
 	"  adit run                      the tunnels of the configuration file\n"
+	"  adit join 'adit://...'        first of all: join the server, by the line from there\n"
 	"  adit --help                   all commands and options; also: man adit\n"
-	"A server and its agent's configuration are made by: aditd init DIR\n";
+	"Join lines are printed by 'aditd init DIR' and 'aditctl invite' at the server.\n";
 
 const char agent_options_help[] =
 	"adit publishes services of this host, or of others that it reaches, through aditd.\n"
@@ -32,10 +33,15 @@ const char agent_options_help[] =
 	"                                publish the tunnels of the configuration file\n"
 	"       adit run --local HOST:PORT [--port N] [--name NAME] [options]\n"
 	"                                the same as adit tcp\n"
+	"       adit join LINE [--name NAME] [--force]\n"
+	"                                join a server by the line that 'aditctl invite' printed\n"
+	"                                there; \"-\" reads it from standard input\n"
+	"       adit leave [NAME]        forget a server that was joined\n"
 	"\n"
 	"  -p, --port N            the public port to ask for; else the server picks one\n"
-	"  -n, --name NAME         the tunnel's name\n"
-	"  -s, --server HOST:PORT  the server; also tcp://HOST:PORT\n"
+	"  -n, --name NAME         the tunnel's name; with join the server's, for --server\n"
+	"  -s, --server SERVER     a server that was joined, or HOST:PORT, or tcp://HOST:PORT\n"
+	"      --force             let join replace a server\n"
 	"  -t, --token-file FILE   the token that 'aditd issue' made\n"
 	"  -c, --config FILE       default ~/.config/adit/adit.conf, then\n"
 	"                          " ADIT_SYSCONFDIR "/adit/adit.conf\n"
@@ -79,6 +85,7 @@ enum {
 	OPT_LOG_FORMAT,
 	OPT_LOG_REQUESTS,
 	OPT_TOKEN,
+	OPT_FORCE,
 };
 
 static const char letters[] = ":p:n:s:t:c:qhV";
@@ -103,6 +110,7 @@ static const struct option long_options[] = {
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
 	{"log-requests", required_argument, NULL, OPT_LOG_REQUESTS},
+	{"force", no_argument, NULL, OPT_FORCE},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -187,6 +195,9 @@ take_option(int opt, struct agent_options *o, struct err *e)
 	case 'q':
 		o->quiet = true;
 		return 0;
+	case OPT_FORCE:
+		o->force = true;
+		return 0;
 	case OPT_NO_RECONNECT:
 		o->request.no_reconnect = true;
 		return 0;
@@ -241,9 +252,31 @@ take_run(int argc, char **argv, struct agent_options *o, struct err *e)
 }
 
 static int
+take_join(int argc, char **argv, struct agent_options *o, struct err *e)
+{
+	bool join = argv[0][0] == 'j';
+	const struct agent_request *r = &o->request;
+
+	if (join && argc < 2)
+		return err_set(e, "join needs the line that 'aditctl invite' printed: adit join "
+				  "'adit://...', or adit join -");
+	if (argc > 2)
+		return err_set(e, "%s", join ? "join takes one line: put it in quotes"
+					     : "leave takes one server");
+	if (o->action == AGENT_CHECK || r->target != NULL || r->port != NULL ||
+		r->server != NULL || r->token_file != NULL || r->file != NULL)
+		return err_set(e, "--local, --port, --server, --token-file, --config and --check "
+				  "do not belong to %s", argv[0]);
+	o->action = join ? AGENT_JOIN : AGENT_LEAVE;
+	o->line = argc == 2 ? argv[1] : NULL;
+	return 0;
+}
+
+static int
 take_command(int argc, char **argv, struct agent_options *o, struct err *e)
 {
-	static const char *const commands[] = {"tcp", "udp", "run", NULL};
+	static const char *const commands[] = {"tcp", "udp", "run", "join", "leave",
+		NULL};
 	const char *near;
 
 	if (argc == 0 && o->action == AGENT_CHECK)
@@ -256,10 +289,13 @@ take_command(int argc, char **argv, struct agent_options *o, struct err *e)
 		return take_one(argc, argv, o, e);
 	if (strcmp(argv[0], "run") == 0)
 		return take_run(argc, argv, o, e);
+	if (strcmp(argv[0], "join") == 0 || strcmp(argv[0], "leave") == 0)
+		return take_join(argc, argv, o, e);
 	near = units_nearest(argv[0], commands);
 	if (near != NULL)
 		return err_set(e, "no command '%s'; did you mean '%s'?", argv[0], near);
-	return err_set(e, "no command '%s'; there are tcp, udp and run", argv[0]);
+	return err_set(e, "no command '%s'; there are tcp, udp, run, join and leave",
+		argv[0]);
 }
 
 int
@@ -278,6 +314,9 @@ agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err
 	}
 	if (rc == 0 && (o.action == AGENT_RUN || o.action == AGENT_CHECK))
 		rc = take_command(argc - optind, argv + optind, &o, e);
+	if (rc == 0 && o.force && o.action != AGENT_JOIN && o.action != AGENT_HELP &&
+		o.action != AGENT_VERSION)
+		rc = err_set(e, "--force belongs to join");
 	if (rc == 0)
 		*o_r = o;
 	return rc;

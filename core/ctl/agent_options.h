@@ -10,12 +10,21 @@
 #include "ctl/config.h"
 #include "util/err.h"
 
-enum agent_action { AGENT_RUN, AGENT_CHECK, AGENT_USAGE, AGENT_HELP, AGENT_VERSION };
+enum agent_action {
+	AGENT_RUN,
+	AGENT_CHECK,
+	AGENT_JOIN,
+	AGENT_LEAVE,
+	AGENT_USAGE,
+	AGENT_HELP,
+	AGENT_VERSION,
+};
 
 struct agent_options {
 	enum agent_action action;
 	struct agent_request request;
-	bool quiet;
+	char *line; /* join: the line, or "-"; leave: the server, or NULL */
+	bool quiet, force;
 	struct command_log log;
 };
 

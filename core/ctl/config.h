@@ -8,6 +8,7 @@
 #ifndef ADIT_CTL_CONFIG_H
 #define ADIT_CTL_CONFIG_H
 
+#include "ctl/join_line.h"
 #include "tunnel/conf.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -46,6 +47,7 @@ struct agent_request {
 	int64_t max_attempts, log_requests;
 	int64_t sessions; /* 0: not given */
 	bool no_reconnect, allow_plain;
+	const struct join_line *join; /* only to exchange an invite: no file, no tunnels */
 };
 
 /* Takes what the command line says, then the file, then the defaults. 0, or a negative errno with e

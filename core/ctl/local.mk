@@ -1,6 +1,7 @@
 # Configuration, control, and the two mains.
 core_sources += \
 	%D%/agent_config.c \
+	%D%/agent_join.c %D%/agent_join.h \
 	%D%/agent_main.c \
 	%D%/agent_options.c %D%/agent_options.h \
 	%D%/agent_report.c %D%/agent_report.h \
@@ -13,6 +14,7 @@ core_sources += \
 	%D%/grammar.c %D%/grammar.h \
 	%D%/invite.c %D%/invite.h \
 	%D%/join_line.c %D%/join_line.h \
+	%D%/joined.c %D%/joined.h \
 	%D%/lex.c %D%/lex.h \
 	%D%/link_config.c %D%/link_config.h \
 	%D%/main.h \

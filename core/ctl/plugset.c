@@ -204,17 +204,34 @@ plugset_add(struct plugset *set, const struct source *src, const config_setting_
 	return 0;
 }
 
+static void
+entry_fini(struct plug_entry *p)
+{
+	for (size_t i = 0; i < p->n_values; i++)
+		free((void *)(uintptr_t)p->value[i].list);
+	free(p->value);
+	free(p->name);
+}
+
+void
+plugset_drop(struct plugset *set, const char *kind)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (strncmp(set->entry[i].name, kind, strlen(kind)) == 0)
+			entry_fini(&set->entry[i]);
+		else
+			set->entry[n++] = set->entry[i];
+	}
+	set->n = n;
+}
+
 void
 plugset_fini(struct plugset *set)
 {
-	for (size_t i = 0; i < set->n; i++) {
-		struct plug_entry *p = &set->entry[i];
-
-		for (size_t j = 0; j < p->n_values; j++)
-			free((void *)(uintptr_t)p->value[j].list);
-		free(p->value);
-		free(p->name);
-	}
+	for (size_t i = 0; i < set->n; i++)
+		entry_fini(&set->entry[i]);
 	free(set->entry);
 	*set = (struct plugset){.n = 0};
 }

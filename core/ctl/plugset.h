@@ -40,6 +40,9 @@ struct plug_entry *plugset_find(const struct plugset *set, const char *name); /*
 /* How many there are of a kind ("auth-"). */
 size_t plugset_count(const struct plugset *set, const char *kind);
 
+/* Takes those of a kind ("auth-") away again. */
+void plugset_drop(struct plugset *set, const char *kind);
+
 /* What stands in no group: a plugin; an option, in place of the file's. Both come from the command
  * line, unless the caller writes another place into what is returned (valid until the next
  * call). */

@@ -53,7 +53,7 @@ load(const struct server_options *o, struct server_conf **conf_r, struct config_
 	int rc = server_config_load(o->file, o->plugin_dir, conf_r, log_r, e);
 
 	if (rc < 0 && access(o->file, F_OK) < 0 && errno == ENOENT)
-		err_set(e, "%s; 'aditd init DIR' writes one, -c names one", e->msg);
+		err_set(e, "%s; 'aditd init DIR --host NAME' writes one, -c names one", e->msg);
 	return rc;
 }
 
@@ -87,7 +87,10 @@ init(const struct server_options *o)
 	struct server_init in = {
 		.dir = o->dir,
 		.listen = o->listen,
+		.host = o->host,
+		.n_hosts = o->n_hosts,
 		.account = o->account,
+		.tcp = o->tcp || o->allow_plain, /* which has no other meaning */
 		.plugin_dir = o->plugin_dir,
 		.allow_plain = o->allow_plain,
 	};

@@ -18,8 +18,10 @@ const char server_options_help[] =
 	"\n"
 	"usage: aditd [-c FILE] [options]              run the server in the foreground\n"
 	"       aditd --check [-c FILE]                check the configuration and stop\n"
-	"       aditd init DIR [--listen HOST:PORT] [--account NAME] [--allow-plain]\n"
-	"                                              write a ready configuration into DIR\n"
+	"       aditd init DIR [--host NAME[:PORT]]... [--listen HOST:PORT] [--account NAME]\n"
+	"                  [--transport tls|tcp] [--allow-plain]\n"
+	"                                              write a ready configuration into DIR, and\n"
+	"                                              print a join line for the first agent\n"
 	"       aditd issue [-c FILE] --account NAME [--grant KEY=VALUE]...\n"
 	"                                              make a token for an agent, print it\n"
 	"       aditd --plugin-info FILE               say what a plugin is and takes\n"
@@ -45,6 +47,8 @@ enum {
 	OPT_CONTROL,
 	OPT_ALLOW_PLAIN,
 	OPT_ACCOUNT,
+	OPT_HOST,
+	OPT_TRANSPORT,
 	OPT_GRANT,
 };
 
@@ -58,6 +62,8 @@ static const struct option long_options[] = {
 	{"control", required_argument, NULL, OPT_CONTROL},
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"allow-plain", no_argument, NULL, OPT_ALLOW_PLAIN},
+	{"host", required_argument, NULL, OPT_HOST},
+	{"transport", required_argument, NULL, OPT_TRANSPORT},
 	{"account", required_argument, NULL, OPT_ACCOUNT},
 	{"grant", required_argument, NULL, OPT_GRANT},
 	{"help", no_argument, NULL, 'h'},
@@ -74,6 +80,16 @@ take_grant(struct server_options *o, struct err *e)
 		return err_set(e, "--grant: expected KEY=VALUE, found '%s'", optarg);
 	o->grant = xrealloc(o->grant, (o->n_grants + 1) * sizeof(*o->grant));
 	o->grant[o->n_grants++] = optarg;
+	return 0;
+}
+
+static int
+take_transport(struct server_options *o, struct err *e)
+{
+	o->has_transport = true;
+	o->tcp = strcmp(optarg, "tcp") == 0;
+	if (!o->tcp && strcmp(optarg, "tls") != 0)
+		return err_set(e, "--transport: expected tls or tcp, found '%s'", optarg);
 	return 0;
 }
 
@@ -116,6 +132,12 @@ take_option(int opt, struct server_options *o, struct err *e)
 		return command_level(&o->log, optarg, e);
 	case OPT_LOG_FORMAT:
 		return command_format(&o->log, optarg, e);
+	case OPT_HOST:
+		o->host = xrealloc(o->host, (o->n_hosts + 1) * sizeof(*o->host));
+		o->host[o->n_hosts++] = optarg;
+		break;
+	case OPT_TRANSPORT:
+		return take_transport(o, e);
 	case OPT_GRANT:
 		return take_grant(o, e);
 	}
@@ -155,6 +177,10 @@ check_combination(const struct server_options *o, struct err *e)
 
 	if ((o->listen != NULL || o->allow_plain) && !init)
 		return err_set(e, "--listen and --allow-plain belong to init");
+	if ((o->n_hosts > 0 || o->has_transport) && !init)
+		return err_set(e, "--host and --transport belong to init");
+	if (o->allow_plain && o->has_transport && !o->tcp)
+		return err_set(e, "--allow-plain is for --transport tcp");
 	if (o->account != NULL && !init && !issue)
 		return err_set(e, "--account belongs to init and issue");
 	if (o->n_grants > 0 && !issue)
@@ -193,5 +219,6 @@ void
 server_options_fini(struct server_options *o)
 {
 	free(o->grant);
-	o->grant = NULL;
+	free(o->host);
+	o->grant = o->host = NULL;
 }

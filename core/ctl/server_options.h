@@ -29,7 +29,9 @@ struct server_options {
 	const char *control;    /* likewise */
 	const char *info_file;
 	const char *dir, *listen; /* init */
-	bool allow_plain;         /* init */
+	bool allow_plain, tcp, has_transport; /* init */
+	const char **host;        /* init: "name[:port]", n_hosts of them */
+	size_t n_hosts;
 	const char *account;      /* init, issue */
 	const char **grant;       /* issue: "key=value", n_grants of them */
 	size_t n_grants;

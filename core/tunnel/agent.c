@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tunnel/agent_priv.h"
 #include "util/compiler.h"
@@ -331,6 +332,9 @@ unref(struct agent *a)
 	free(a->workers);
 	free(a->member);
 	free(a->had);
+	if (a->credential != NULL)
+		explicit_bzero(a->credential, strlen(a->credential));
+	free(a->credential);
 	free(a);
 }
 
@@ -415,6 +419,18 @@ agent_start(struct worker *main, const struct agent_conf *conf,
 	*agent_r = a;
 	member_go_in(&a->member[0], 0);
 	return 0;
+}
+
+char *
+agent_credential(struct agent *a)
+{
+	char *credential;
+
+	pthread_mutex_lock(&a->lock);
+	credential = a->credential;
+	a->credential = NULL;
+	pthread_mutex_unlock(&a->lock);
+	return credential;
 }
 
 void

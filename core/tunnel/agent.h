@@ -70,6 +70,10 @@ int agent_start(struct worker *main, const struct agent_conf *conf,
 /* Says goodbye to the server, ends the streams, then AGENT_STOPPED. A second call does nothing. */
 void agent_stop(struct agent *a);
 
+/* The credential that a login by invite has brought, or NULL; the caller's from then on, who wipes
+ * and frees it. From AGENT_CONNECTED on. */
+char *agent_credential(struct agent *a);
+
 void agent_totals(const struct agent *a, struct agent_totals *t_r);
 void agent_free(struct agent *a); /* at once; NULL is harmless */
 

@@ -54,7 +54,8 @@ struct agent {
 	char given_up_text[320];
 	struct agent_event last;
 	struct budget budget;
-	pthread_mutex_t lock; /* protects totals and had */
+	pthread_mutex_t lock; /* protects totals, had and credential */
+	char *credential; /* see agent_credential() */
 	struct agent_totals totals;
 	uint16_t *had; /* for each tunnel: its public port at last, or 0 */
 };

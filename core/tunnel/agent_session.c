@@ -109,6 +109,10 @@ confirmed(struct agent_session *as)
 	snprintf(ev.text, sizeof(ev.text), "%s", as->account);
 	pthread_mutex_lock(&a->lock);
 	a->totals.connects++;
+	if (a->credential == NULL) {
+		a->credential = as->proof->secret;
+		as->proof->secret = NULL;
+	}
 	pthread_mutex_unlock(&a->lock);
 	say(as, &ev);
 	send_binds(as);

@@ -8,6 +8,8 @@ tls_sources = \
 	%D%/verify.h
 %C%_transport_tls_la_SOURCES = \
 	$(tls_sources) \
+	%D%/selfcert.c \
+	%D%/selfcert.h \
 	%D%/tls.c \
 	%D%/tls.h \
 	%D%/transport-tls.c

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "creds.h"
+#include "selfcert.h"
 #include "tls.h"
 
 #define FILE_MAX  (4u << 20)
@@ -260,6 +261,29 @@ open_layer(const void *inst, void *worker, enum adit_side side, struct adit_laye
 	return 0;
 }
 
+/* Of the first certificate, which agents get that ask for no name of another one. */
+static int
+server_pin(const void *inst, char *pin_r, size_t cap)
+{
+	const struct creds *c = inst;
+	gnutls_x509_crt_t *chain;
+	struct pin pin;
+	char text[PIN_TEXT];
+	unsigned n;
+	int rc;
+
+	if (gnutls_certificate_get_x509_crt(c->own, 0, &chain, &n) < 0)
+		return -1;
+	rc = n > 0 ? pin_of(chain[0], &pin) : -1;
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	if (rc < 0 || cap < sizeof(text))
+		return -1;
+	memcpy(pin_r, pin_text(&pin, text), sizeof(text));
+	return 0;
+}
+
 static const struct adit_layer_ops layer_ops = {
 	.size = sizeof(layer_ops),
 	.open = open_layer,
@@ -276,6 +300,8 @@ static const struct adit_transport_ops ops = {
 	.scheme = "tls",
 	.layer = &layer_ops,
 	.probe = tls_probe,
+	.pin = server_pin,
+	.make_certificate = selfcert_make,
 };
 
 static const struct adit_option options[] = {

@@ -59,7 +59,7 @@ def test_unreadable(tmp_path):
     got = case.check()
     assert got.returncode == 78
     assert got.stderr == ("aditd: aditd.conf: No such file or directory; "
-                          "'aditd init DIR' writes one, -c names one\n")
+                          "'aditd init DIR --host NAME' writes one, -c names one\n")
     os.mkdir(tmp_path / "aditd.conf")
     got = case.check()
     assert got.returncode == 78

@@ -99,7 +99,8 @@ def test_options(program, name):
 
 def test_init(tmp_path):
     site = tmp_path / "site"
-    got = run("aditd", "init", str(site), "--account", "acme", "--listen", "127.0.0.1:9999")
+    got = run("aditd", "init", str(site), "--account", "acme", "--listen", "127.0.0.1:9999",
+              "--transport", "tcp")
     assert got.returncode == 0, got.stderr
     assert len(got.stdout.splitlines()) == 6
     assert "Public ports open on 127.0.0.1 only; 'bind' in %s/conf.d/50-route-*.conf" % site \
@@ -110,9 +111,9 @@ def test_init(tmp_path):
     got = run("adit", "run", "--check", "-c", str(site / "adit.conf"))
     assert got.returncode == 0, got.stderr
     assert "tcp://127.0.0.1:9999" in got.stdout
-    assert " acme " in (site / "tokens").read_text()
+    assert " acme " in (site / "state" / "tokens").read_text()
     assert (site / "token").read_text().startswith("adit_")
-    assert (site / "token").read_text().strip() not in (site / "tokens").read_text()
+    assert (site / "token").read_text().strip() not in (site / "state" / "tokens").read_text()
 
 
 def test_init_refuses(tmp_path):
@@ -120,13 +121,54 @@ def test_init_refuses(tmp_path):
     (tmp_path / "full" / "file").write_text("")
     got = run("aditd", "init", str(tmp_path / "full"))
     assert got.returncode == 1 and "not an empty folder" in got.stderr
-    got = run("aditd", "init", str(tmp_path / "new"), "--listen", "0.0.0.0:9000")
+    got = run("aditd", "init", str(tmp_path / "new"), "--listen", "0.0.0.0:9000",
+              "--transport", "tcp")
     assert got.returncode == 1 and "--allow-plain" in got.stderr
     got = run("aditd", "init", str(tmp_path / "new"), "--account", "a b")
     assert got.returncode == 1 and "--account" in got.stderr
     got = run("aditd", "--plugin-dir", str(tmp_path / "full"), "init", str(tmp_path / "new"))
-    assert got.returncode == 1 and "auth-token.so: No such file" in got.stderr
+    assert got.returncode == 1 and "transport-tls.so: No such file" in got.stderr
     assert not (tmp_path / "new").exists(), "nothing is left behind"
+
+
+LINE = re.compile(r"adit://(adit_[a-z2-7]{8}_[A-Za-z0-9_-]{49})@([^/?]*)\?pin=sha256-[\w-]{43}")
+
+
+def test_init_tls(tmp_path):
+    """What is the default: key, certificate, and a join line."""
+    site = tmp_path / "site"
+    got = run("aditd", "init", str(site), "--account", "acme")
+    assert got.returncode == 0, got.stderr
+    assert len(got.stdout.splitlines()) == 6
+    line = LINE.search(got.stdout)
+    assert line.group(2) == "127.0.0.1:7835"
+    assert "Public ports open on 127.0.0.1 only" in got.stdout
+    for path in [site, *site.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+    tokens = (site / "state" / "tokens").read_text()
+    assert " acme " in tokens and " invite=20" in tokens and line.group(1)[14:] not in tokens
+    assert "BEGIN PRIVATE KEY" in (site / "server.key").read_text()
+    assert not (site / "adit.conf").exists()
+    got = run("aditd", "--check", "-c", str(site / "aditd.conf"))
+    assert got.returncode == 0 and "transport-tls" in got.stdout, got.stderr
+
+
+def test_init_tls_host(tmp_path):
+    site = tmp_path / "site"
+    got = run("aditd", "init", str(site), "--host", "tunnel.example.org:443", "--host", "192.0.2.1",
+              "--host", "2001:db8::1")
+    assert got.returncode == 0, got.stderr
+    assert LINE.search(got.stdout).group(2) == "tunnel.example.org:443"
+    assert "Public ports open on all addresses" in got.stdout
+    assert 'listen = "0.0.0.0:7835"' in (site / "conf.d" / "50-transport-tls.conf").read_text()
+    assert 'public_address = "tunnel.example.org:443"' in (site / "aditd.conf").read_text()
+    assert run("aditd", "--check", "-c", str(site / "aditd.conf")).returncode == 0
+    got = run("aditd", "init", str(tmp_path / "new"), "--listen", "0.0.0.0:7835")
+    assert got.returncode == 1 and "--host NAME" in got.stderr
+    for bad in ("", "7835", "a b", "http://x", "host:0", "[::1"):
+        got = run("aditd", "init", str(tmp_path / "new"), "--host", bad)
+        assert got.returncode == 1 and "--host: expected" in got.stderr, bad
+    assert not (tmp_path / "new").exists()
 
 
 def test_init_public(tmp_path):
@@ -161,7 +203,7 @@ def test_no_agent_configuration(tmp_path):
                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
                          env={**os.environ, "HOME": "/none", "XDG_CONFIG_HOME": str(tmp_path)})
     assert got.returncode == 78
-    assert re.fullmatch(r"adit: no server: give --server HOST:PORT, .*; no configuration file is at "
+    assert re.fullmatch(r"adit: no server: join one by adit join 'LINE', .*; no configuration file is at "
                         r"%s/adit/adit\.conf, /none/\.config/adit/adit\.conf, /.*/adit\.conf\n"
                         % tmp_path, got.stderr)
 
@@ -169,7 +211,7 @@ def test_no_agent_configuration(tmp_path):
 def test_plain_is_forbidden(tmp_path):
     """The address is one that leads nowhere; nothing is sent to it."""
     site = tmp_path / "site"
-    assert run("aditd", "init", str(site)).returncode == 0
+    assert run("aditd", "init", str(site), "--transport", "tcp").returncode == 0
     got = run("adit", "tcp", "22", "-c", str(site / "adit.conf"), "--server", "tcp://192.0.2.1:9000")
     assert got.returncode == 78
     assert "192.0.2.1 is not this machine" in got.stdout and "--allow-plain" in got.stdout
@@ -179,14 +221,14 @@ def test_plain_is_forbidden(tmp_path):
 
 def test_issue(tmp_path):
     site = tmp_path / "site"
-    assert run("aditd", "init", str(site)).returncode == 0
+    assert run("aditd", "init", str(site), "--transport", "tcp").returncode == 0
     got = run("aditd", "issue", "-c", str(site / "aditd.conf"), "--account", "acme",
               "--grant", "ports=443,8443")
     assert got.returncode == 0, got.stderr
     assert re.fullmatch(r"adit_[a-z2-7]{8}_[A-Za-z0-9_-]{43}[0-9a-f]{6}\n", got.stdout)
-    assert str(site / "tokens") in got.stderr
+    assert str(site / "state" / "tokens") in got.stderr
     assert "SIGHUP" in got.stderr
-    stored = (site / "tokens").read_text().splitlines()
+    stored = (site / "state" / "tokens").read_text().splitlines()
     assert len(stored) == 2 and stored[1].split()[1] == "acme" and "ports=443,8443" in stored[1]
     write(str(site / "other"), got.stdout.encode())
     got = run("adit", "tcp", "22", "--check", "-c", str(site / "adit.conf"), "--token-file",
@@ -196,11 +238,11 @@ def test_issue(tmp_path):
 
 def test_issue_refuses(tmp_path):
     site = tmp_path / "site"
-    assert run("aditd", "init", str(site)).returncode == 0
-    before = (site / "tokens").read_text()
+    assert run("aditd", "init", str(site), "--transport", "tcp").returncode == 0
+    before = (site / "state" / "tokens").read_text()
     got = run("aditd", "issue", "-c", str(site / "aditd.conf"), "--account", "a b")
     assert got.returncode == 1 and got.stdout == "" and got.stderr.startswith("aditd: ")
-    assert (site / "tokens").read_text() == before
+    assert (site / "state" / "tokens").read_text() == before
     with open("/dev/full", "w") as full:
         done = subprocess.run([os.path.join(BUILD, "aditd"), "--plugin-dir", PLUGINS, "issue", "-c",
                                str(site / "aditd.conf"), "--account", "acme"], stdout=full,

@@ -7,8 +7,8 @@ EXTRA_DIST += %D%/harness.py %D%/conftest.py
 TESTS += %D%/test_peer_agent.py %D%/test_peer_limits.py %D%/test_peer_server.py
 EXTRA_DIST += %D%/peerworld.py %D%/test_peer_agent.py %D%/test_peer_limits.py \
 	%D%/test_peer_server.py
-TESTS += %D%/test_control.py
-EXTRA_DIST += %D%/test_control.py
+TESTS += %D%/test_control.py %D%/test_join.py
+EXTRA_DIST += %D%/test_control.py %D%/test_join.py
 TESTS += %D%/test_integrity.py
 EXTRA_DIST += %D%/test_integrity.py
 TESTS += %D%/test_clients.py

@@ -114,11 +114,11 @@ ADIT_EXPORT const char *adit_layer_upper(const struct adit_layer *layer);
  * ADIT_FACT_SIZE_MAX. 0, or -1 when it does not fit: nothing is changed. Known keys:
  *   "alpn"             what TLS agreed on: "adit/1" Adit's frames follow, "http/1.1" a layer does
  *   "tls-version", "tls-cipher"
- *   "visitor"          at the server: what came wanted no link and was answered (a page of HTTP), so
- *                      that its end is worth no line in the log
- *   "peer-address"     at the server: whose the link is, a numeric address, said by the core. A layer
- *                      that trusts a proxy in front says whom that speaks for; logs and limits of
- *                      logins then go by it
+ *   "visitor"          at the server: what came wanted no link and was answered (a page of HTTP),
+ *                      so that its end is worth no line in the log
+ *   "peer-address"     at the server: whose the link is, a numeric address, said by the core. A
+ *                      layer that trusts a proxy in front says whom that speaks for; logs and
+ *                      limits of logins then go by it
  *   "tls-fingerprint"  of the client's certificate: its SHA-256 in hex
  *   "tls-names"        of the client's certificate, separated by commas
  *   "tls-exporter"     what both ends can derive of this TLS session alone (RFC 9266), in hex

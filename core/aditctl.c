@@ -408,7 +408,7 @@ run(const struct options *o, const char *path)
 	int status = EXIT_GOOD;
 	struct err e;
 	json_t *a;
-	size_t n;
+	size_t n = 0; /* some compilers cannot see that ask() sets it */
 
 	if (path[0] == '\0') {
 		err_set(&e, "%s says that the server has no control socket", o->file);

@@ -24,6 +24,7 @@ struct newcomer {
 	uint64_t received; /* by the agent */
 	struct mux_link link;
 	struct addr from;
+	const struct door_way *on; /* of struct server_session */
 };
 
 /* The same on its way to another worker. */
@@ -106,6 +107,7 @@ take(struct server_worker *sw, const struct newcomer *n, struct conn *c, struct 
 	worker_conf_done(sw, ss->link_conf);
 	ss->link_conf = wc;
 	ss->resumed++;
+	ss->on = n->on;
 	server_session_from(ss, &n->from);
 	registry_away(sw->srv->registry, ss->reg_id, false);
 	say_resumed(ss, was_away);
@@ -178,7 +180,7 @@ server_on_resume(struct mux *m, const struct msg_resume *resume)
 {
 	struct server_session *fresh = server_session_of(m);
 	struct newcomer n = {.session = resume->session, .received = resume->received,
-		.from = fresh->from};
+		.from = fresh->from, .on = fresh->on};
 	struct session_ref at;
 
 	switch (registry_resume(fresh->sw->srv->registry, resume->session,

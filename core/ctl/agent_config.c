@@ -517,6 +517,8 @@ take_rest(struct load *l)
 		req->log_requests >= 0 ? req->log_requests : l->basics.log_requests;
 	l->conf->splice = l->basics.splice;
 	l->conf->reconnect = l->basics.reconnect && !req->no_reconnect;
+	if (!l->conf->reconnect) /* without another link a session cannot outlive its own */
+		l->conf->limits.resume_for = 0;
 	l->conf->sessions = (unsigned)(req->sessions > 0 ? req->sessions : l->basics.sessions);
 	l->conf->workers =
 		l->basics.workers > 0 ? (unsigned)l->basics.workers : cpus_available();

@@ -219,6 +219,51 @@ on_moving(struct report *r, const struct agent_event *ev, const char *text)
 	r->connected = false;
 }
 
+/* "session 2 of 3: ", or nothing where there is one only. */
+static const char *
+which(const struct report *r, const struct agent_event *ev, char *buf, size_t cap)
+{
+	buf[0] = '\0';
+	if (r->conf->sessions > 1)
+		snprintf(buf, cap, "session %u of %u: ", ev->session, r->conf->sessions);
+	return buf;
+}
+
+static void
+on_held(struct report *r, const struct agent_event *ev, const char *text)
+{
+	char retry[40], n[40], who[40], holding[80] = "";
+
+	if (ev->attempt == 1 && ev->streams > 0)
+		snprintf(holding, sizeof(holding), "holding %s, ",
+			units_count(ev->streams, "connection", n, sizeof(n)));
+	say(r, "%s%s: %s; %strying again in %s", which(r, ev, who, sizeof(who)),
+		ev->attempt == 1 ? "link lost" : "no link yet", text, holding,
+		units_ms_human(MAX(ev->retry_ms, 0), retry, sizeof(retry)));
+}
+
+static void
+on_back(struct report *r, const struct agent_event *ev)
+{
+	char away[40], who[40];
+
+	say(r, "%slink back after %s, nothing lost", which(r, ev, who, sizeof(who)),
+		units_ms_human(ev->away_ms, away, sizeof(away)));
+}
+
+static void
+on_expired(struct report *r, const struct agent_event *ev, const char *text)
+{
+	char n[40], who[40], lost[80] = "";
+
+	if (ev->streams > 0)
+		snprintf(lost, sizeof(lost), ", and %s with it",
+			units_count(ev->streams, "connection", n, sizeof(n)));
+	say(r, "%sthe session is lost%s: %s", which(r, ev, who, sizeof(who)), lost, text);
+	if (r->conf->sessions == 1)
+		r->connected = false;
+}
+
 /* The others go on; so it is said once and not at each attempt. */
 static void
 on_session_lost(struct report *r, const struct agent_event *ev, const char *text)
@@ -254,6 +299,8 @@ report_event(struct report *r, const struct agent_event *ev)
 	log_safe(text, sizeof(text), ev->text, strlen(ev->text));
 	switch (ev->kind) {
 	case AGENT_CONNECTING:
+		if (r->connected) /* a session that has lost its link tells its own story */
+			break;
 		on_connecting(r, ev);
 		break;
 	case AGENT_CONNECTED:
@@ -271,6 +318,15 @@ report_event(struct report *r, const struct agent_event *ev)
 		break;
 	case AGENT_MOVING:
 		on_moving(r, ev, text);
+		break;
+	case AGENT_HELD:
+		on_held(r, ev, text);
+		break;
+	case AGENT_BACK:
+		on_back(r, ev);
+		break;
+	case AGENT_EXPIRED:
+		on_expired(r, ev, text);
 		break;
 	case AGENT_SESSION_UP:
 		say(r, "session %u of %u connected", ev->session, r->conf->sessions);
@@ -376,6 +432,9 @@ report_summary(struct report *r, const struct agent_totals *t, int64_t uptime_ms
 	say(r, "  %-18s %s", "uptime", units_ms_human(uptime_ms, buf, sizeof(buf)));
 	say(r, "  %-18s %" PRIu64 " (%" PRIu64 " ended)", "links", t->connects,
 		t->disconnects);
+	if (t->resumes > 0)
+		say(r, "  %-18s %" PRIu64 " times, nothing lost", "lost and back",
+			t->resumes);
 	say(r,
 		"  %-18s %" PRIu64 " (%" PRIu64 " refused, %" PRIu64 " reset, %" PRIu64
 		" still open)",

@@ -42,7 +42,7 @@ member_go(struct member *m)
 
 	m->state = MEMBER_TRYING;
 	m->tried = true;
-	if (a->n_up == 0) {
+	if (a->n_up == 0 || m->held) {
 		snprintf(ev.text, sizeof(ev.text), "%s", a->conf->server);
 		a->event(a->ctx, &ev);
 	}
@@ -214,7 +214,7 @@ new_lead(struct agent *a)
 {
 	a->lead = NULL;
 	for (unsigned i = 0; i < a->conf->sessions && a->lead == NULL; i++)
-		if (a->member[i].state == MEMBER_UP)
+		if (a->member[i].state == MEMBER_UP || a->member[i].held)
 			a->lead = &a->member[i];
 }
 
@@ -262,6 +262,84 @@ on_all_lost(struct member *m, const struct agent_event *ev, const struct agent_l
 	a->event(a->ctx, &lost);
 }
 
+/* ---- A session without a link ---------------------------------------------------------------- */
+
+static void
+try_resume_in(struct member *m, const struct agent_event *ev, const struct agent_loss *loss,
+	unsigned attempt)
+{
+	struct agent_event held = *ev;
+
+	held.kind = AGENT_HELD;
+	held.attempt = attempt;
+	held.retry_ms = retry_ms(m, ev, loss);
+	member_go_in(m, held.retry_ms);
+	m->a->event(m->a->ctx, &held);
+}
+
+static void
+note_loss(struct member *m, const struct agent_loss *loss)
+{
+	if (loss->lasted)
+		backoff_lasted(&m->backoff);
+	m->backoff.spread_ms = loss->spread_ms;
+}
+
+static void
+on_held(struct member *m, const struct agent_event *ev, const struct agent_loss *loss)
+{
+	m->held = true;
+	m->state = MEMBER_IDLE;
+	if (m->a->stopping)
+		return;
+	note_loss(m, loss);
+	try_resume_in(m, ev, loss, 1);
+}
+
+/* An attempt has failed, and the session is still held. */
+static void
+on_still_held(struct member *m, const struct agent_event *ev, const struct agent_loss *loss)
+{
+	int64_t max = m->a->conf->max_attempts;
+
+	if (max > 0 && m->backoff.tries >= max)
+		stop(m->a, ev->code, ev->text, true);
+	else
+		try_resume_in(m, ev, loss, m->backoff.tries + 1);
+}
+
+static void
+on_back(struct member *m, const struct agent_event *ev)
+{
+	struct agent *a = m->a;
+
+	m->held = false;
+	m->state = MEMBER_UP;
+	backoff_up(&m->backoff);
+	if (!a->stopping)
+		a->event(a->ctx, ev);
+}
+
+/* It tries on, to log in anew; and if none is up any more it is the only one. */
+static void
+on_expired(struct member *m, const struct agent_event *ev)
+{
+	struct agent *a = m->a;
+
+	m->held = false;
+	a->n_up--;
+	if (m == a->lead)
+		new_lead(a);
+	if (a->stopping)
+		return;
+	for (unsigned i = 0; i < a->conf->sessions && a->n_up == 0; i++)
+		if (&a->member[i] != m)
+			member_wait(&a->member[i]);
+	a->event(a->ctx, ev);
+}
+
+/* ---- A session, or an attempt, that is over -------------------------------------------------- */
+
 static void
 on_lost(struct member *m, struct agent_event *ev, const struct agent_loss *loss)
 {
@@ -275,17 +353,17 @@ on_lost(struct member *m, struct agent_event *ev, const struct agent_loss *loss)
 		new_lead(a);
 	if (a->stopping)
 		return;
-	if (loss->lasted)
-		backoff_lasted(&m->backoff);
 	if (up)
-		m->backoff.spread_ms = loss->spread_ms;
+		note_loss(m, loss);
 	if (ev->code == CODE_REPLACED || (a->n_up == 0 && is_final(a, ev->code))) {
 		stop(a, ev->code, ev->text, true);
 		return;
 	}
 	if (ev->code == CODE_NONE) /* it was allowed once, so the address may be right again */
 		ev->code = CODE_NOT_PERMITTED;
-	if (a->n_up > 0)
+	if (m->held)
+		on_still_held(m, ev, loss);
+	else if (a->n_up > 0)
 		on_one_lost(m, ev, loss);
 	else if (up || !another_tries(a, m))
 		on_all_lost(m, ev, loss);
@@ -311,6 +389,15 @@ heard(struct agent *a, struct agent_event *ev, const struct agent_loss *loss)
 			on_parted(a);
 		else
 			on_lost(m, ev, loss);
+		break;
+	case AGENT_HELD:
+		on_held(m, ev, loss);
+		break;
+	case AGENT_BACK:
+		on_back(m, ev);
+		break;
+	case AGENT_EXPIRED:
+		on_expired(m, ev);
 		break;
 	case AGENT_STOPPED:
 		on_worker_stopped(a);

@@ -6,7 +6,8 @@
  * here is for the main thread.
  *
  * Several sessions are one agent: it is connected while one of them is. The first that logs in
- * speaks for all; what becomes of the others only makes the AGENT_SESSION_… events. */
+ * speaks for all; what becomes of the others only makes the AGENT_SESSION_… events. A session that
+ * has lost its link and may get another counts as if it had one. */
 
 #ifndef ADIT_TUNNEL_AGENT_H
 #define ADIT_TUNNEL_AGENT_H
@@ -25,6 +26,10 @@ enum agent_event_kind {
 	AGENT_TUNNEL_GONE,  /* withdrawn by the server: tunnel, code, text */
 	AGENT_LOST,         /* code, text; retry_ms until the next attempt */
 	AGENT_MOVING,       /* the same, but so many streams go on to their ends: streams */
+	AGENT_HELD,         /* a session has no link: code, text; retry_ms until the next attempt
+			     * to get one; attempt: 1 when it has just lost it; streams wait */
+	AGENT_BACK,         /* and has one again, after away_ms; nothing is lost: streams */
+	AGENT_EXPIRED,      /* or ends: code, text; streams, which are lost */
 	AGENT_SESSION_UP,   /* a further one, and its tunnels are answered: session */
 	AGENT_SESSION_LOST, /* session, code, text; attempt; retry_ms, below 0: for good */
 	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to, or, if fatal, when
@@ -38,7 +43,7 @@ struct agent_event {
 	unsigned session; /* which one, from 1 */
 	unsigned attempt;
 	size_t streams;
-	int64_t retry_ms;
+	int64_t retry_ms, away_ms;
 	bool fatal; /* AGENT_STOPPED: give a non-zero exit status */
 	char text[320];
 };
@@ -47,6 +52,7 @@ struct agent_event {
  * to an established connection. */
 struct agent_totals {
 	uint64_t connects, disconnects;
+	uint64_t resumes; /* links that sessions went on over */
 	uint64_t streams, streams_refused, streams_reset, streams_open;
 	uint64_t flows, flows_refused, flows_open; /* UDP */
 	/* Of flows that are over. Not sent on: not taken by target or socket; the link's queue was

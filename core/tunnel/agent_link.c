@@ -238,6 +238,8 @@ give_up_dial(struct agent_link *l)
 void
 agent_link_stop(struct agent_link *l)
 {
+	if (l->held != NULL)
+		session_fail(&l->held->base, CODE_LEAVING, code_text(CODE_LEAVING));
 	if (l->state == LINK_UP) /* agent_link_down() comes when the farewell is out */
 		session_fail(&l->session->base, CODE_LEAVING, code_text(CODE_LEAVING));
 	else
@@ -248,6 +250,8 @@ void
 agent_link_close(struct agent_link *l)
 {
 	give_up_dial(l);
+	if (l->held != NULL)
+		agent_session_close(l->held);
 	if (l->session != NULL)
 		agent_session_close(l->session);
 }

@@ -3,8 +3,8 @@
 
 /* What the files of the agent share: agent.c (the whole and its decisions, main thread),
  * agent_worker.c (one worker's part), agent_link.c (connecting), agent_session.c (one login and its
- * streams), target.c (dialling), udp_target.c (flows). All but agent.c run on the agent's
- * workers. */
+ * streams), agent_resume.c (sessions without a link), target.c (dialling), udp_target.c (flows).
+ * All but agent.c run on the agent's workers. */
 
 #ifndef ADIT_TUNNEL_AGENT_PRIV_H
 #define ADIT_TUNNEL_AGENT_PRIV_H
@@ -31,6 +31,7 @@ struct member {
 	struct backoff backoff;
 	size_t answered;    /* tunnels that have their answer in this session */
 	bool tried, timed;  /* timed: the timer runs */
+	bool held;          /* its session waits for a link; it counts as up */
 	struct timer timer; /* until the next attempt */
 };
 
@@ -87,7 +88,8 @@ struct agent_link {
 	uint16_t last_code; /* why the address tried last was of no use */
 	char last_text[320];
 	struct dialer dial;
-	struct agent_session *session;
+	struct agent_session *session; /* of this link; NULL: there is none */
+	struct agent_session *held;    /* it waits for this link; see agent_resume.c */
 };
 
 enum tunnel_state { TUNNEL_ASKED, TUNNEL_UP, TUNNEL_GONE };
@@ -107,7 +109,8 @@ struct agent_session {
 	bool useless;      /* it ends because no tunnel is left */
 	uint16_t end_code; /* of the last refusal, then of the session's end */
 	char end_text[320];
-	struct mono since;
+	struct mono since, lost_at;
+	bool resumed; /* its link is not its first */
 	int64_t spread_ms; /* as the server said */
 };
 
@@ -127,8 +130,8 @@ struct agent_loss {
 };
 
 /* Reports to the main thread. Of the events a worker says AGENT_CONNECTED, AGENT_TUNNEL_…,
- * AGENT_LOST and AGENT_MOVING (with what is known of the loss, or NULL) and, when nothing of it is
- * left, AGENT_STOPPED. */
+ * AGENT_LOST, AGENT_MOVING and AGENT_HELD (with what is known of the loss, or NULL), AGENT_BACK,
+ * AGENT_EXPIRED and, when nothing of it is left, AGENT_STOPPED. */
 void agent_say(struct agent *a, const struct agent_event *ev, const struct agent_loss *loss);
 
 /* ---- agent_worker.c ---------------------------------------------------------------------------*/
@@ -158,6 +161,25 @@ void agent_link_free(struct agent_link *l);
 struct agent_session *agent_session_open(struct agent_link *l, int fd);
 /* At once, when the worker ends. */
 void agent_session_close(struct agent_session *as);
+
+/* Shows who we are, when the server's HELLO is here. */
+void agent_session_login(struct agent_session *as);
+void agent_session_loss(const struct agent_session *as, struct agent_loss *loss_r);
+
+static inline struct agent_session *
+agent_session_of(struct mux *m)
+{
+	return container_of(container_of(m, struct session, mux), struct agent_session, base);
+}
+
+/* ---- agent_resume.c ---------------------------------------------------------------------------*/
+void agent_session_on_detached(struct session *s, const char *text);
+/* It has ended. False if it was not held. */
+bool agent_session_unheld(struct agent_session *as, uint16_t code, const char *text);
+/* A fresh one asks for the one that is held. False: it is to log in. */
+bool agent_session_resume(struct agent_session *fresh);
+void agent_session_on_resume_ok(struct mux *m, const struct msg_resume_ok *ok);
+void agent_session_on_resume_fail(struct mux *m, const struct msg_end *fail);
 
 /* ---- target.c ---------------------------------------------------------------------------------*/
 /* Connects a new stream to the tunnel's target and answers OPEN. */

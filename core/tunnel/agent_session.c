@@ -20,12 +20,6 @@
 #define PARTING_MAX 2 /* sessions of one link's past that go on although their servers leave */
 #define SPREAD_TAKEN_MS 60000u /* no server needs more, so none may ask for it */
 
-static struct agent_session *
-agent_session_of(struct mux *m)
-{
-	return container_of(container_of(m, struct session, mux), struct agent_session, base);
-}
-
 static void
 say(struct agent_session *as, struct agent_event *ev)
 {
@@ -138,16 +132,25 @@ on_proof(void *owner, struct adit_proof *proof, int err)
 		mux_send_answer(m, out);
 }
 
+void
+agent_session_login(struct agent_session *as)
+{
+	const struct agent_conf *conf = as->aw->conf;
+	struct mux *m = &as->base.mux;
+
+	as->proof = proof_new(as->base.w, conf->auth, conf->name,
+		conn_encrypted(as->base.conn), m->nonce, as->nonce_server, on_proof, as);
+	proof_step(as->proof, "", 0);
+}
+
 static void
 on_hello(struct mux *m, const struct msg_hello *hello)
 {
 	struct agent_session *as = agent_session_of(m);
-	const struct agent_conf *conf = as->aw->conf;
 
 	memcpy(as->nonce_server, hello->nonce, MSG_NONCE);
-	as->proof = proof_new(as->base.w, conf->auth, conf->name,
-		conn_encrypted(as->base.conn), m->nonce, as->nonce_server, on_proof, as);
-	proof_step(as->proof, "", 0);
+	if (!agent_session_resume(as))
+		agent_session_login(as);
 }
 
 static void
@@ -317,14 +320,16 @@ on_gone(struct mux *m, struct mux_stream *ms)
 
 /* ---- End ------------------------------------------------------------------------------------- */
 
-static void
-note_loss(const struct agent_session *as, struct agent_loss *loss_r)
+/* One that went on over its link is good, too, however short that was: its server lives. */
+void
+agent_session_loss(const struct agent_session *as, struct agent_loss *loss_r)
 {
 	const struct session *s = &as->base;
 
 	*loss_r = (struct agent_loss){
 		.parted = as->parting,
-		.lasted = as->logged_in && mono_diff_ms(s->w->now, as->since) >= LASTED_MS,
+		.lasted = as->logged_in &&
+			(as->resumed || mono_diff_ms(s->w->now, as->since) >= LASTED_MS),
 		.by_peer = as->logged_in && s->cut_by_peer,
 		.spread_ms = as->spread_ms,
 	};
@@ -357,7 +362,7 @@ on_goaway(struct mux *m, const struct msg_goaway *goaway)
 	session_on_goaway(m, goaway);
 	if (as->parting || !as->logged_in || aw->stopping || !aw->conf->reconnect)
 		return;
-	note_loss(as, &loss);
+	agent_session_loss(as, &loss);
 	limit_parting(as->link);
 	agent_link_part(as->link, goaway->retry_after_ms, &loss);
 }
@@ -400,6 +405,7 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 		as->end_code = code;
 		snprintf(as->end_text, sizeof(as->end_text), "%s", text);
 	}
+	agent_session_unheld(as, code, text);
 	proof_free(as->proof); /* behind the last use of text, which may be its */
 	as->proof = NULL;
 	note_rtt(as);
@@ -425,17 +431,19 @@ on_free(struct session *s)
 	struct agent_session *as = container_of(s, struct agent_session, base);
 	struct agent_link *l = as->link;
 	struct agent_loss loss;
+	bool down;
 	char text[sizeof(as->end_text)];
 	uint16_t code = as->end_code;
 	uint32_t retry_ms = as->base.left_retry_ms;
 
 	snprintf(text, sizeof(text), "%s", as->end_text);
-	note_loss(as, &loss);
+	agent_session_loss(as, &loss);
 	if (as->parting)
 		parted(as, &loss);
+	down = l->session == as && l->state == LINK_UP;
 	free(as->tunnel);
 	free(as);
-	if (!loss.parted && l->state == LINK_UP)
+	if (down)
 		agent_link_down(l, code, text, retry_ms, &loss);
 }
 
@@ -443,6 +451,8 @@ static const struct mux_ops agent_mux_ops = {
 	.hello = on_hello,
 	.challenge = on_challenge,
 	.auth_ok = on_auth_ok,
+	.resume_ok = agent_session_on_resume_ok,
+	.resume_fail = agent_session_on_resume_fail,
 	.bind_ok = on_bind_ok,
 	.bind_fail = on_bind_fail,
 	.unbind = on_unbind,
@@ -456,6 +466,9 @@ static const struct mux_ops agent_mux_ops = {
 	.fetch = session_on_fetch,
 	.goaway = on_goaway,
 	.spread = on_spread,
+	.lost = session_on_lost,
+	.keep = session_on_keep,
+	.drop = session_on_drop,
 	.wake = session_on_wake,
 	.closed = session_on_closed,
 };
@@ -464,6 +477,7 @@ static const struct session_ops agent_session_ops = {
 	.mux = &agent_mux_ops,
 	.ended = on_ended,
 	.free = on_free,
+	.detached = agent_session_on_detached,
 };
 
 struct agent_session *

@@ -2,6 +2,7 @@
 core_sources += \
 	%D%/agent.c %D%/agent.h %D%/agent_priv.h \
 	%D%/agent_link.c \
+	%D%/agent_resume.c \
 	%D%/agent_session.c \
 	%D%/agent_worker.c \
 	%D%/auth.c %D%/auth.h \

@@ -47,3 +47,5 @@ TESTS += %D%/test_ws.py
 EXTRA_DIST += %D%/wsbridge.js %D%/wsbridge.py %D%/wspeer.py %D%/wstables.py %D%/test_ws.py
 TESTS += %D%/test_tls.py
 EXTRA_DIST += %D%/tlsworld.py %D%/test_tls.py
+TESTS += %D%/test_resume_agent.py
+EXTRA_DIST += %D%/test_resume_agent.py

@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the Adit authors
-"""An agent in Python whose session goes on over other links: it keeps what it has sent."""
+"""Agents and servers in Python whose sessions go on over other links: they keep what they have sent."""
 
+import os
 import time
 
-from aditsession import AgentPeer, Closed
-from aditwire import NOT_NUMBERED, RESUME, raw_frame
+from aditsession import AgentPeer, Closed, ServerPeer
+from aditwire import CODES, NOT_NUMBERED, RESUME, raw_frame
 from peerworld import World
 
 LOGGED_IN = ("AUTHENTICATED", "BOUND", "FORWARDING", "DRAINING")
 
 
-class ResumePeer(AgentPeer):
-    """As AgentPeer, but .resume() goes on over another link."""
+class Keeper:
+    """For a Peer: what was sent, and how it goes on over another link."""
 
-    def __init__(self, sock, **options):
-        self.kept = b""                 # every numbered byte that was sent
-        super().__init__(sock, features=RESUME, **options)
+    kept = b""                          # every numbered byte that was sent
 
     def _note_sent(self, f):
         super()._note_sent(f)
         if self.m.state in LOGGED_IN and f.name not in NOT_NUMBERED:
             self.kept += raw_frame(f.type, f.sid, f.payload)
+
+    def take(self, fresh, got):
+        """Its link; the peer has got so much."""
+        assert self.m.acked_in <= got <= len(self.kept), self.story()
+        self.sock.close()
+        self.sock, self.inbuf, self.eof = fresh.sock, fresh.inbuf, None
+        self.log += fresh.log
+        self.send_bytes(self.kept[got:])
+
+
+class ResumePeer(Keeper, AgentPeer):
+    """As AgentPeer, but .resume() goes on over another link."""
+
+    def __init__(self, sock, **options):
+        super().__init__(sock, features=RESUME, **options)
 
     def login(self, token, name="peer"):
         self.start()
@@ -42,15 +56,47 @@ class ResumePeer(AgentPeer):
 
     def go_on(self, fresh):
         """Takes the link over which the server has said, or will say, RESUME_OK."""
-        got = fresh.expect("RESUME_OK")["received"]
-        assert self.m.acked_in <= got <= len(self.kept), self.story()
-        self.sock.close()
-        self.sock, self.inbuf, self.eof = fresh.sock, fresh.inbuf, None
-        self.log += fresh.log
-        self.send_bytes(self.kept[got:])
+        self.take(fresh, fresh.expect("RESUME_OK")["received"])
 
     def resume(self, sock):
         self.go_on(self.ask(sock))
+
+
+class ResumeServer(Keeper, ServerPeer):
+    """As ServerPeer, but sessions can be resumed: for so many ms."""
+
+    def __init__(self, sock, tokens=(), grant=60000, **options):
+        super().__init__(sock, tokens, features=RESUME, **options)
+        self.grant = grant.to_bytes(4, "big") + os.urandom(32)
+
+    def login(self, account="acme"):
+        self.start()
+        return self.let_in(account)
+
+    def let_in(self, account="acme"):
+        f, values, good = self.check_auth()
+        assert good
+        self.session = {"session": 7, "account": account, "agent": f["agent"]}
+        self.send("AUTH_OK", data=values.server_proof, resume=self.grant, **self.session)
+        return f
+
+    def asked(self, old):
+        """A fresh link: the agent wants to go on with old; returns how much of that it has got."""
+        self.start()
+        f = self.expect("RESUME")
+        assert (f["session"], f["secret"]) == (old.session["session"], old.grant[4:])
+        return f["received"]
+
+    def resume(self, fresh):
+        got = fresh.asked(self)
+        fresh.send("RESUME_OK", received=self.m.in_seq)
+        self.take(fresh, got)
+
+    def give_up(self, fresh):
+        """The session is over; the agent logs in on the same link."""
+        fresh.asked(self)
+        fresh.send("RESUME_FAIL", code=CODES["no_session"], text="the session is over")
+        fresh.let_in()
 
 
 def over(p):

@@ -69,7 +69,7 @@ def test_through(site, server, target, kind, login):
     agent.wait_for(r"connecting to tcp://127\.0\.0\.1:\d+ through the proxy at 127\.0\.0\.1:%d$" %
                    proxy.port)
     proxy.cut()                         # and the way back is the same
-    agent.wait_for("all tunnels are back")
+    agent.wait_for("link back after .*, nothing lost")
     carries(site, agent)
     assert proxy.asked == [("127.0.0.1", server.port)] * 2
     assert LOGIN[1] not in agent.text()

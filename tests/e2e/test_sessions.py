@@ -141,8 +141,8 @@ def test_threads_of_an_agent(site):
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("workers", [1, 4])
 def test_one_link_is_cut(site, workers, which):
-    """That of the first session, which speaks for all, or another."""
-    server = site.server(conf={"workers": workers})
+    """That of the first session, which speaks for all, or another. Nothing goes on over another link."""
+    server = site.server(conf={"workers": workers}, limits={"resume_for": "0s"})
     relay = Relay(site, server)
     agent = site.agent(relay.port, echo_target(site).port, "--sessions", "3",
                        token_file=server.token_file)

@@ -298,7 +298,7 @@ def test_flow_limits(site):
 def test_agent_killed(site):
     """Nothing is heard while the agent is away; the flow begins anew with the next one."""
     target = Target(site)
-    server = udp_server(site)
+    server = udp_server(site, limits={"resume_for": "0s"})
     agent = udp_agent(site, server, target.port)
     where = agent.public
     c = client(site, where)

@@ -33,6 +33,7 @@ struct sheep {
 	struct agent_conf conf;
 	struct agent *agent;
 	size_t answered; /* tunnels */
+	bool held;       /* without a link: it is not up */
 };
 
 struct herd {
@@ -57,9 +58,20 @@ lose(struct sheep *s, const struct agent_event *ev)
 
 	snprintf(line, sizeof(line), "lost %lld", (long long)ev->retry_ms);
 	say(line);
-	if (s->answered == s->conf.n_tunnels)
+	if (s->answered == s->conf.n_tunnels && !s->held)
 		s->h->up--;
-	s->answered = 0;
+	s->held = ev->kind == AGENT_HELD;
+	if (!s->held)
+		s->answered = 0;
+}
+
+static void
+count_up(struct sheep *s)
+{
+	if (s->answered < s->conf.n_tunnels || ++s->h->up < s->h->n)
+		return;
+	printf("up %zu\n", s->h->n);
+	fflush(stdout);
 }
 
 static void
@@ -77,7 +89,6 @@ static void
 on_event(void *ctx, const struct agent_event *ev)
 {
 	struct sheep *s = ctx;
-	struct herd *h = s->h;
 
 	switch (ev->kind) {
 	case AGENT_CONNECTING:
@@ -87,13 +98,21 @@ on_event(void *ctx, const struct agent_event *ev)
 		say("in");
 		break;
 	case AGENT_TUNNEL_UP:
-		if (++s->answered == s->conf.n_tunnels && ++h->up == h->n) {
-			printf("up %zu\n", h->n);
-			fflush(stdout);
-		}
+		s->answered++;
+		count_up(s);
+		break;
+	case AGENT_BACK:
+		say("in");
+		s->held = false;
+		count_up(s);
+		break;
+	case AGENT_EXPIRED:
+		s->held = false;
+		s->answered = 0;
 		break;
 	case AGENT_LOST:
 	case AGENT_MOVING:
+	case AGENT_HELD:
 		lose(s, ev);
 		break;
 	case AGENT_STOPPED:

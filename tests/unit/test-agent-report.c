@@ -130,6 +130,49 @@ test_moving(void)
 }
 
 static void
+test_held(void)
+{
+	struct agent_conf one = conf;
+	struct agent_event ev = {.kind = AGENT_HELD, .session = 1, .attempt = 1, .retry_ms = 400,
+		.streams = 3, .text = "the link\nbroke"};
+
+	begin();
+	one.sessions = 1;
+	report.conf = &one;
+	event(AGENT_CONNECTED, -1, "acme");
+	forget();
+	report_event(&report, &ev);
+	printed("link lost: the link\\x0abroke; holding 3 connections, trying again in 400 ms\n",
+		"a session without a link says how many wait");
+	event(AGENT_CONNECTING, -1, "");
+	printed("", "its attempts are not those of somebody who has nothing");
+	ev.attempt = 2;
+	report_event(&report, &ev);
+	printed("no link yet: the link\\x0abroke; trying again in 400 ms\n", "the next failure");
+	ev.kind = AGENT_BACK;
+	ev.away_ms = 3200;
+	report_event(&report, &ev);
+	printed("link back after 3.2 s, nothing lost\n", "the good end");
+	ev.kind = AGENT_EXPIRED;
+	report_event(&report, &ev);
+	printed("the session is lost, and 3 connections with it: the link\\x0abroke\n", "the bad one");
+	event(AGENT_CONNECTING, -1, "");
+	printed("connecting to tcp://example.org:9000\n", "then it begins anew");
+	report.conf = &conf;
+	ev.kind = AGENT_HELD;
+	ev.session = 2;
+	ev.attempt = 1;
+	ev.streams = 0;
+	report_event(&report, &ev);
+	ev.kind = AGENT_EXPIRED;
+	report_event(&report, &ev);
+	printed("session 2 of 3: link lost: the link\\x0abroke; trying again in 400 ms\n"
+		"session 2 of 3: the session is lost: the link\\x0abroke\n",
+		"of several it is said which, and where nothing waits nothing of it");
+	end();
+}
+
+static void
 test_partly(void)
 {
 	begin();
@@ -302,6 +345,7 @@ main(void)
 {
 	test_block();
 	test_moving();
+	test_held();
 	test_partly();
 	test_sessions();
 	test_refused();

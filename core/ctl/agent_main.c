@@ -16,6 +16,7 @@
 #include "ctl/agent_options.h"
 #include "ctl/agent_report.h"
 #include "ctl/main.h"
+#include "ctl/memory.h"
 #include "ctl/plugset.h"
 #include "ctl/protect.h"
 #include "io/listen.h"
@@ -229,6 +230,7 @@ adit_agent_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	memory_tune();
 	protect_secrets();
 	if (o.log.has_level)
 		log_set_level(o.log.level);

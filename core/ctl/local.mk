@@ -18,6 +18,7 @@ core_sources += \
 	%D%/lex.c %D%/lex.h \
 	%D%/link_config.c %D%/link_config.h \
 	%D%/main.h \
+	%D%/memory.c %D%/memory.h \
 	%D%/plugset.c %D%/plugset.h \
 	%D%/protect.c %D%/protect.h \
 	%D%/proxy_config.c %D%/proxy_config.h \

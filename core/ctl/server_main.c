@@ -17,6 +17,7 @@
 
 #include "ctl/config.h"
 #include "ctl/main.h"
+#include "ctl/memory.h"
 #include "ctl/plugset.h"
 #include "ctl/protect.h"
 #include "ctl/server_init.h"
@@ -372,6 +373,7 @@ adit_server_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	memory_tune();
 	protect_secrets();
 	if (o.log.has_level)
 		log_set_level(o.log.level);

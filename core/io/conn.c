@@ -17,6 +17,7 @@
 
 #define BELOW_MAX (256u * 1024) /* a layer's bytes that wait for the socket; more: no more output */
 #define CHUNKS_PER_TURN 2
+#define LAYERED_MAX (64u * 1024) /* asked for at once with a layer: whole records of TLS */
 #define LEAVE_MS 1000 /* for the last words of layers to be taken */
 #define READS_PER_EVENT 4 /* of those that are short because a payload is to be taken aside */
 
@@ -212,7 +213,7 @@ flush_layered(struct conn *c, bool *more_r)
 	*more_r = c->ready;
 	for (int i = 0; c->ready && i < CHUNKS_PER_TURN && c->below.len < BELOW_MAX; i++) {
 		struct chunk *k = chunk_get(c->sock.w);
-		size_t n = c->ops->output(c, k->data, CHUNK_SIZE, NULL);
+		size_t n = c->ops->output(c, k->data, LAYERED_MAX, NULL);
 
 		if (n > 0)
 			conn_layers_output(c, k->data, n);

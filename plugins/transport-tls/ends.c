@@ -152,8 +152,10 @@ ends_open(struct ends *e, struct creds *agent, struct creds *server, struct tls_
 	memset(e, 0, sizeof(*e));
 	e->agent.host = host;
 	e->agent.upper = "";
-	if (tls_open(server, NULL, &e->server, &e->server.tls) < 0 ||
-		tls_open(agent, w, &e->agent, &e->agent.tls) < 0)
+	e->own[0] = tls_worker_new();
+	e->own[1] = w == NULL ? tls_worker_new() : NULL;
+	if (tls_open(server, e->own[0], &e->server, &e->server.tls) < 0 ||
+		tls_open(agent, w != NULL ? w : e->own[1], &e->agent, &e->agent.tls) < 0)
 		exit(99);
 }
 
@@ -162,6 +164,8 @@ ends_close(struct ends *e)
 {
 	tls_close(e->agent.tls);
 	tls_close(e->server.tls);
+	tls_worker_free(e->own[0]);
+	tls_worker_free(e->own[1]);
 	free(e->agent.down.p);
 	free(e->agent.up.p);
 	free(e->server.down.p);

@@ -27,6 +27,7 @@ struct adit_layer {
 
 struct ends {
 	struct adit_layer agent, server;
+	struct tls_worker *own[2]; /* NULL: the agent's is the test's */
 };
 
 /* A fact that was said, or "". */
@@ -38,6 +39,7 @@ size_t dice(size_t max); /* below max; the same in every run */
 int carry(struct adit_layer *from, struct adit_layer *to, size_t piece);
 /* Until nothing moves. */
 void settle(struct ends *e, size_t piece);
+/* w: the agent's worker, whose tickets it uses; NULL: one of its own. */
 void ends_open(struct ends *e, struct creds *agent, struct creds *server, struct tls_worker *w,
 	const char *host);
 void ends_close(struct ends *e);

@@ -19,13 +19,14 @@
 
 #define RECORD_MAX     16384 /* plain bytes of a record: RFC 8446 section 5.1 */
 #define TICKET_SECONDS 7200
+#define PLAIN_MAX      (272u * 1024) /* what one read of a link brings, and a record that was begun */
 
 struct tls {
 	gnutls_session_t gnutls;
 	struct adit_layer *layer;
 	struct creds *creds;
-	struct tls_worker *worker; /* agent */
-	const uint8_t *in;	   /* of the input() under way */
+	struct tls_worker *worker;
+	const uint8_t *in; /* of the input() under way */
 	size_t in_left;
 	struct refusal *refusal; /* where verification says why, while the handshake runs */
 	bool ready, ticketed;
@@ -152,13 +153,34 @@ ticket_drop(struct tls_worker *w)
 		gnutls_memset(w->ticket.data, 0, w->ticket.size);
 	gnutls_free(w->ticket.data);
 	free(w->host);
-	memset(w, 0, sizeof(*w));
+	w->ticket = (gnutls_datum_t){.data = NULL};
+	w->host = NULL;
+}
+
+struct tls_worker *
+tls_worker_new(void)
+{
+	struct tls_worker *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->plain = malloc(PLAIN_MAX);
+	if (w->plain == NULL) {
+		free(w);
+		return NULL;
+	}
+	return w;
 }
 
 void
-tls_worker_fini(struct tls_worker *w)
+tls_worker_free(struct tls_worker *w)
 {
+	if (w == NULL)
+		return;
 	ticket_drop(w);
+	gnutls_memset(w->plain, 0, PLAIN_MAX);
+	free(w->plain);
+	free(w);
 }
 
 /* Agent, before the handshake. */
@@ -167,22 +189,25 @@ ticket_use(struct tls *t)
 {
 	struct tls_worker *w = t->worker;
 
-	if (w == NULL || w->ticket.data == NULL)
+	if (w->ticket.data == NULL)
 		return;
 	if (time(NULL) < w->good_until && strcmp(w->host, adit_layer_host(t->layer)) == 0)
 		(void)gnutls_session_set_data(t->gnutls, w->ticket.data, w->ticket.size);
 	ticket_drop(w);
 }
 
-/* Agent: the server has sent one. */
+/* Agent: whether the server has sent one. */
 static void
-ticket_keep(struct tls *t)
+ticket_look(struct tls *t)
 {
 	struct tls_worker *w = t->worker;
 	gnutls_datum_t fresh;
 
+	if (t->creds->side == ADIT_SIDE_SERVER ||
+		(gnutls_session_get_flags(t->gnutls) & GNUTLS_SFLAGS_SESSION_TICKET) == 0)
+		return;
 	t->ticketed = true;
-	if (w == NULL || gnutls_session_get_data2(t->gnutls, &fresh) < 0)
+	if (gnutls_session_get_data2(t->gnutls, &fresh) < 0)
 		return;
 	ticket_drop(w);
 	w->ticket = fresh;
@@ -323,40 +348,61 @@ shake_hands(struct tls *t)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-/* One record. 1: go on; 0: there is no whole one; -1. */
+/* Decrypts as much as there is, or as there is room for at p. Returns how many bytes; *rc_r is 0 or
+ * what comes behind them: a GnuTLS error. */
+static size_t
+decrypt(struct tls *t, uint8_t *p, size_t cap, int *rc_r)
+{
+	size_t got = 0;
+
+	*rc_r = 0;
+	while (cap - got >= RECORD_MAX && !t->ended) {
+		size_t left = t->in_left;
+		ssize_t n = gnutls_record_recv(t->gnutls, p + got, cap - got);
+
+		if (n > 0) {
+			got += (size_t)n;
+		} else if (n == 0) {
+			/* The peer has ended TLS and may wait for the same from us before it closes
+			 * the link. A link has no half that goes on, as one that ends with FIN has
+			 * none. */
+			tls_finish(t);
+		} else if (gnutls_error_is_fatal((int)n)) {
+			*rc_r = (int)n;
+			break;
+		} else if (t->in_left == left) {
+			/* Else it was a ticket, new keys or an empty record, and the next one may
+			 * be whole. */
+			break;
+		}
+	}
+	return got;
+}
+
 static int
 receive(struct tls *t)
 {
-	size_t left = t->in_left;
-	gnutls_packet_t packet;
-	gnutls_datum_t plain;
-	ssize_t n = gnutls_record_recv_packet(t->gnutls, &packet);
-	int rc = 1;
+	uint8_t *plain = t->worker->plain;
+	size_t n;
+	int rc;
 
-	if (n > 0) {
-		gnutls_packet_get(packet, &plain, NULL);
-		if (adit_layer_up(t->layer, plain.data, plain.size) < 0)
-			rc = -1;
-		gnutls_packet_deinit(packet);
-		return rc;
-	}
-	if (n == 0) {
-		/* The peer has ended TLS and may wait for the same from us before it closes the
-		 * link. A link has no half that goes on, as one that ends with FIN has none. */
-		tls_finish(t);
-		return 0;
-	}
-	/* A ticket, a change of keys, an empty record: the next one may be whole. */
-	if (!gnutls_error_is_fatal((int)n))
-		return t->in_left < left;
-	return failed(t, (int)n);
+	do {
+		n = decrypt(t, plain, PLAIN_MAX, &rc);
+		if (!t->ticketed && rc == 0)
+			ticket_look(t);
+		/* By one call, so that what belongs together is written on together. */
+		if (n > 0 && adit_layer_up(t->layer, plain, n) < 0)
+			return -1;
+		if (rc < 0)
+			return failed(t, rc);
+	} while (n > PLAIN_MAX - RECORD_MAX);
+	return 0;
 }
 
 int
 tls_input(void *state, const void *data, size_t n)
 {
 	struct tls *t = state;
-	int rc = 1;
 
 	if (t->ended)
 		return 0;
@@ -364,12 +410,7 @@ tls_input(void *state, const void *data, size_t n)
 	t->in_left = n;
 	if (!t->ready && shake_hands(t) < 0)
 		return -1;
-	while (t->ready && rc > 0 && !t->ended)
-		rc = receive(t);
-	if (rc >= 0 && t->ready && !t->ended && !t->ticketed && t->creds->side == ADIT_SIDE_AGENT &&
-		(gnutls_session_get_flags(t->gnutls) & GNUTLS_SFLAGS_SESSION_TICKET) != 0)
-		ticket_keep(t);
-	return rc < 0 ? -1 : 0;
+	return t->ready ? receive(t) : 0;
 }
 
 int

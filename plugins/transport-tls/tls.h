@@ -12,15 +12,19 @@
 
 struct tls;
 
-/* What all links of one worker share: the ticket with which the agent's next link to the same
- * server needs no certificates. Used once and replaced by the one that link brings. */
+/* What all links of one worker share: room for what a call decrypts, and the ticket with which the
+ * agent's next link to the same server needs no certificates. That is used once and replaced by the
+ * one that link brings. */
 struct tls_worker {
+	uint8_t *plain;
 	gnutls_datum_t ticket;
 	char *host;
 	time_t good_until; /* the certificate that it stands for must still be valid */
 };
 
-void tls_worker_fini(struct tls_worker *w);
+/* NULL when there is no memory. */
+struct tls_worker *tls_worker_new(void);
+void tls_worker_free(struct tls_worker *w);
 
 /* The operations of struct adit_layer_ops. */
 int tls_open(struct creds *c, struct tls_worker *w, struct adit_layer *layer, struct tls **t_r);

@@ -232,7 +232,7 @@ static int
 worker_init(const void *inst, void **worker_r)
 {
 	(void)inst;
-	*worker_r = calloc(1, sizeof(struct tls_worker));
+	*worker_r = tls_worker_new();
 	return *worker_r != NULL ? 0 : -1;
 }
 
@@ -240,9 +240,7 @@ static void
 worker_fini(const void *inst, void *worker)
 {
 	(void)inst;
-	if (worker != NULL)
-		tls_worker_fini(worker);
-	free(worker);
+	tls_worker_free(worker);
 }
 
 /* ---- The layer ------------------------------------------------------------------------------- */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) 2026 the Adit authors */
+
+/* How malloc treats the programs. Main thread, at the start. Not for libadit as such: what embeds it
+ * decides for itself. */
+
+#include <config.h>
+
+#include <malloc.h>
+
+#include "ctl/memory.h"
+
+/* What a thread keeps of the memory that it has freed. A link with layers needs some 100 KiB for each
+ * turn (records, and bytes that wait for the socket); with the C library's 128 KiB they are given back
+ * to the kernel and fetched again in every turn, which takes 7 % of a link over TLS. */
+#define KEEP (1 << 20)
+
+void
+memory_tune(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	(void)mallopt(M_TRIM_THRESHOLD, KEEP);
+#endif
+}

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 the Adit authors
 """Many agents in one process, that log in and then do nothing but answer PING.
 
-    agents.py PORT TOKEN-FILE PREFIX N TUNNELS
+    agents.py PORT TOKEN-FILE PREFIX N TUNNELS [tls]
 
 Says "up N" when all are in, each with so many tunnels (0 or 1). For a line on standard input it says
 "pings M", how many PINGs have come since, and then waits for the input's end. An agent that is refused or
@@ -13,6 +13,7 @@ tests have of it (tests/e2e/aditwire.py), not by Adit's.
 import os
 import selectors
 import socket
+import ssl
 import sys
 
 sys.dont_write_bytecode = True
@@ -34,12 +35,20 @@ class Agent:
         self.nonce = os.urandom(32)
         self.sock = socket.create_connection(("127.0.0.1", crowd.port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if crowd.tls:
+            self.sock = crowd.tls.wrap_socket(self.sock)
         self.sock.sendall(frame("HELLO", version_min=VERSION, version_max=VERSION, role=AGENT,
                                 features=0, max_frame=FRAME_MAX, stream_window=262144,
                                 session_window=16777216, nonce=self.nonce, software="crowd"))
 
-    def turn(self):
+    def read(self):
         got = self.sock.recv(65536)
+        while self.crowd.tls and self.sock.pending():
+            got += self.sock.recv(65536)
+        return got
+
+    def turn(self):
+        got = self.read()
         if not got:
             sys.exit("agents.py: %s lost its link" % self.name)
         self.inbuf += got
@@ -74,8 +83,9 @@ class Agent:
 
 
 class Crowd:
-    def __init__(self, port, token, prefix, n, tunnels):
+    def __init__(self, port, token, prefix, n, tunnels, tls=None):
         self.port, self.prefix, self.n, self.tunnels = port, prefix, n, tunnels
+        self.tls = tls
         with open(token, encoding="ascii") as f:
             self.token = Token(f.read().strip())
         self.sel = selectors.DefaultSelector()
@@ -111,5 +121,14 @@ class Crowd:
                     return
 
 
+def unverified():
+    """TLS of an agent that believes everybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["adit/1"])
+    return context
+
+
 if __name__ == "__main__":
-    Crowd(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])).run()
+    Crowd(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]),
+          unverified() if sys.argv[6:] == ["tls"] else None).run()

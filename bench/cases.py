@@ -80,6 +80,8 @@ CASES = [
          rounds=1),
     Case("sessions", "sessions", 0, 0, None, 10000, 500, "agents that do nothing, without a tunnel",
          limits=AGENTS, peers=("adit",), rounds=1),
+    Case("sessions-tls", "sessions", 0, 0, None, 5000, 250, "agents over TLS that do nothing",
+         limits=AGENTS, peers=("adit-tls",), rounds=1),
     Case("tunnels", "sessions", 1, 0, None, 5000, 250, "agents that do nothing, with a tunnel each",
          limits=AGENTS, peers=("adit",), rounds=1, slow=True),
 ]

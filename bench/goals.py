@@ -28,6 +28,12 @@ GOALS = (
     both(("bulk100-up", "bulk100-down"), ("haproxy-copy",), 1.4, 0.70, "adit-copy") +
     both(("ask64x64", "ask1kx64"), HAPROXY, 1.4, 0.60) +
     both(("connect",), HAPROXY, 1.5, 0.60) +
+    both(("bulk1-up", "bulk1-down"), ("haproxy-tls",), 1.2, 0.80, "adit-tls") +
+    both(("bulk100-up", "bulk100-down"), ("haproxy-tls",), 1.3, 0.70, "adit-tls") +
+    both(("bulk1-up", "bulk1-down"), ("ssh",), 1.0, 0.90, "adit-tls") +
+    both(("bulk100-up", "bulk100-down"), ("ssh",), 3.0, 0.45, "adit-tls") +
+    both(("ask64x64", "ask1kx64"), ("haproxy-tls",), 1.6, 0.55, "adit-tls") +
+    both(("connect",), ("haproxy-tls",), 8.0, 0.10, "adit-tls") +
     [Goal("ask64x1", "p50", ("haproxy-splice",), 1.0),
      Goal("ask64x1", "p99", ("haproxy-splice",), 1.0),
      Goal("beside", "p99", ("adit",), 5.0, other="ask64x1"),
@@ -49,12 +55,12 @@ BOUNDS = (
      for case in ("agents-up", "agents-down")] +
     [Bound("sessions", "grown", "aditd", 8192, "bytes for each session, aditd"),
      Bound("sessions", "cpu", None, 0.01, "CPU of one core, with PINGs"),
+     Bound("sessions-tls", "grown", "aditd", 20480, "bytes for each session over TLS, aditd",
+           "adit-tls"),
+     Bound("sessions-tls", "cpu", None, 0.03, "CPU of one core, with PINGs, 5,000 sessions over TLS",
+           "adit-tls"),
      Bound("idle", "grown", "aditd", 1024, "bytes for each stream, aditd"),
      Bound("idle", "grown", "adit", 1024, "bytes for each stream, adit")])
-
-UNMEASURED = (
-    "the rows for TLS: there is no TLS transport yet",
-)
 
 # Whom the ratios in the tables of a case refer to.
 AGAINST = {"bulk": ("haproxy-splice",), "ask": HAPROXY, "fresh": HAPROXY, "beside": ("ssh",),

@@ -8,8 +8,10 @@ Adit is asked for two, which are two agents then, or for none, which is the serv
 put a long link between the hops: m.link().
 """
 
+import base64
 import collections
 import getpass
+import hashlib
 import os
 import shutil
 import subprocess
@@ -47,17 +49,28 @@ def certificate(m):
         return m.write("both.pem", c.read() + k.read())
 
 
+def pin(m):
+    """Of the key of certificate()."""
+    public = run([tool("openssl"), "x509", "-in", m.path("cert.pem"), "-pubkey", "-noout"], m)
+    der = base64.b64decode("".join(public.splitlines()[1:-1]))
+    return "sha256-" + base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
 def direct(m, targets):
     return [m.link(targets[0])]
 
 
 # ---- Adit ----------------------------------------------------------------------------------------
 
-PLUGINS = """transport-tcp = { listen = "127.0.0.1:%(link)d"; };
-auth-token = { file = "tokens"; };
+TCP = """transport-tcp = { listen = "127.0.0.1:%(link)d"; };
+"""
+TLS = """transport-tls = { listen = "127.0.0.1:%(link)d";
+    certificate = "../cert.pem"; key = "../key.pem"; };
+"""
+PLUGINS = """auth-token = { file = "tokens"; };
 route-port = { bind = "127.0.0.1"; range = "%(range)s"; };
 """
-AGENT = """server = "tcp://127.0.0.1:%(link)d";
+AGENT = """server = "%(scheme)s://127.0.0.1:%(link)d";
 name = "%(name)s";
 token_file = "token";
 tunnels = ( { name = "bench"; target = "127.0.0.1:%(target)d"; port = %(public)d; } );
@@ -87,14 +100,19 @@ def knows(adit_run, key):
     return key.split()[0] not in done.stdout + done.stderr
 
 
-def adit(extra="", workers=1, sessions=1):
-    """extra: more lines for both configurations; sessions: of each agent."""
+def adit(extra="", workers=1, sessions=1, tls=False):
+    """extra: more lines for both configurations; sessions: of each agent. With tls everything is as
+    it comes, so sessions outlive their links as well."""
     def start(m, targets):
         ports = [m.port() for _ in targets]
         v = {"link": m.port(), "range": "%d-%d" % (min(ports), max(ports)) if ports else "20000-31999"}
+        trust = ""
+        if tls:
+            certificate(m)
+            trust = 'transport-tls = { pin = "%s"; };\n' % pin(m)
         conf = m.write("aditd.conf", "workers = %d;\n" % workers + extra +
-                       limits(dict(RESUME, **(m.case.limits or {}))))
-        m.write("conf.d/plugins.conf", PLUGINS % v)
+                       limits(dict({} if tls else RESUME, **(m.case.limits or {}))))
+        m.write("conf.d/plugins.conf", ((TLS if tls else TCP) + PLUGINS) % v)
         m.write("tokens", "")
         token = run([m.adit_run, "aditd", "issue", "-c", conf, "--account", "bench"], m)
         token = m.write("token", token)
@@ -105,8 +123,9 @@ def adit(extra="", workers=1, sessions=1):
         near = m.link(v["link"])
         for i, (public, target) in enumerate(zip(ports, targets)):
             name = "adit" if i == 0 else "adit%d" % (i + 1)
-            agent = m.write(name + ".conf", AGENT % {"link": near, "name": name, "target": target,
-                                                     "public": public} + more)
+            agent = m.write(name + ".conf", trust + more + AGENT % {
+                "scheme": "tls" if tls else "tcp", "link": near, "name": name, "target": target,
+                "public": public})
             m.start(name, [m.adit_run, "adit", "run", "-c", agent], public)
         return ports
     return start
@@ -250,6 +269,7 @@ PEERS = [
     Peer("adit-sessions", (), adit(workers=0, sessions=2), "and two sessions of the agent",
          rest=True),
     Peer("adit-copy", (), adit("splice = false;\n"), "the same, every byte copied"),
+    Peer("adit-tls", ("openssl",), adit(tls=True), "the same over TLS, with all defaults"),
     Peer("haproxy-splice", ("haproxy",), haproxy(SPLICE), "two haproxys, the kernel moves the bytes"),
     Peer("haproxy-copy", ("haproxy",), haproxy(""), "two haproxys, 16 KiB buffers"),
     Peer("haproxy-tls", ("haproxy", "openssl"), haproxy("", tls=True),

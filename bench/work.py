@@ -138,7 +138,7 @@ def sessions(stack, m, peer, n):
         part = n // AT_ONCE + (i < n % AT_ONCE) if n >= AT_ONCE else 1
         crowd.append(stack.enter_context(Lines(
             [sys.executable, m.bench.source("agents.py"), str(link), token, "crowd%d-" % i, str(part),
-             str(m.case.conns)], m.bench.env)))
+             str(m.case.conns)] + (["tls"] if peer.name == "adit-tls" else []), m.bench.env)))
     for c in crowd:
         c.line(300)
     full = m.resident()["aditd"]

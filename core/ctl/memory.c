@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* How malloc treats the programs. Main thread, at the start. Not for libadit as such: what embeds it
- * decides for itself. */
+/* How malloc treats the programs. Main thread, at the start. Not for libadit as such: a program that
+ * embeds it decides for itself. */
 
 #include <config.h>
 
@@ -10,9 +10,9 @@
 
 #include "ctl/memory.h"
 
-/* What a thread keeps of the memory that it has freed. A link with layers needs some 100 KiB for each
- * turn (records, and bytes that wait for the socket); with the C library's 128 KiB they are given back
- * to the kernel and fetched again in every turn, which takes 7 % of a link over TLS. */
+/* What a thread keeps of the memory that it has freed. A link with layers needs some 100 KiB in each
+ * turn: records, and bytes that wait for the socket. With 128 KiB, as it comes, they go back to the
+ * kernel and are fetched again in every turn, which takes 7 % of a link over TLS. */
 #define KEEP (1 << 20)
 
 void

@@ -19,7 +19,7 @@
 
 #define RECORD_MAX     16384 /* plain bytes of a record: RFC 8446 section 5.1 */
 #define TICKET_SECONDS 7200
-#define PLAIN_MAX      (272u * 1024) /* what one read of a link brings, and a record that was begun */
+#define PLAIN_MAX      (272u * 1024) /* what one read brings, and a record that was begun */
 
 struct tls {
 	gnutls_session_t gnutls;

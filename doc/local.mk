@@ -26,4 +26,5 @@ dist_decision_DATA = \
 	%D%/decisions/0010-return-after-a-restart.md \
 	%D%/decisions/0011-proxies.md \
 	%D%/decisions/0012-sessions-outlive-links.md \
-	%D%/decisions/0013-layers-and-doors.md
+	%D%/decisions/0013-layers-and-doors.md \
+	%D%/decisions/0014-join-lines-and-the-control-socket.md

@@ -9,6 +9,8 @@ test_plugins = \
 	%D%/auth-serial.la \
 	%D%/auth-smaller.la \
 	%D%/auth-twostep.la \
+	%D%/transport-bare.la \
+	%D%/transport-older.la \
 	%D%/auth-bad-default.la \
 	%D%/auth-bad-stride.la \
 	%D%/auth-function.la \
@@ -55,6 +57,12 @@ EXTRA_DIST += %D%/refused/refused.h
 %C%_auth_twostep_la_SOURCES = %D%/good/auth-twostep.c
 %C%_auth_twostep_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_twostep_la_LIBADD = $(plugin_libadd)
+%C%_transport_bare_la_SOURCES = %D%/good/transport-bare.c
+%C%_transport_bare_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_transport_bare_la_LIBADD = $(plugin_libadd)
+%C%_transport_older_la_SOURCES = %D%/good/transport-older.c
+%C%_transport_older_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_transport_older_la_LIBADD = $(plugin_libadd)
 %C%_auth_bad_default_la_SOURCES = %D%/refused/auth-bad-default.c
 %C%_auth_bad_default_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_bad_default_la_LIBADD = $(plugin_libadd)
@@ -127,6 +135,7 @@ plugin_tests = \
 	%D%/test-addresses \
 	%D%/test-calls \
 	%D%/test-loader \
+	%D%/test-shared \
 	%D%/test-token-login
 check_PROGRAMS += $(plugin_tests)
 TESTS += $(plugin_tests)
@@ -142,6 +151,9 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_addresses_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_addresses_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_addresses_LDADD = $(unit_libs)
+%C%_test_shared_CPPFLAGS = $(plugin_test_cppflags) $(LIBCONFIG_CFLAGS)
+%C%_test_shared_LDFLAGS = $(plugin_test_ldflags)
+%C%_test_shared_LDADD = $(unit_libs)
 %C%_test_token_login_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_token_login_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_token_login_LDADD = $(unit_libs)

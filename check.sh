@@ -40,8 +40,8 @@ build_packages="autoconf automake libtool make gcc g++ libc6-dev pkg-config xz-u
 	libev-dev libgnutls28-dev libconfig-dev libjansson-dev libltdl-dev"
 test_packages="python3 python3-pytest mandoc procps iproute2 binutils ca-certificates
 	curl openssl openssh-client openssh-server postgresql redis-server iperf3
-	netcat-openbsd socat shellcheck spin valgrind bind9-dnsutils dnsmasq-base
-	squid nginx haproxy
+	netcat-openbsd nftables socat shellcheck spin valgrind bind9-dnsutils
+	dnsmasq-base squid nginx haproxy
 	python3-websockets node-ws
 	gnutls-bin sslscan testssl.sh"
 full_packages="clang-14 libclang-rt-14-dev"

@@ -29,8 +29,9 @@ TESTS += %D%/test_sessions.py %D%/test_fair.py
 EXTRA_DIST += %D%/test_sessions.py %D%/test_fair.py %D%/takers.py
 TESTS += %D%/test_relay.py
 EXTRA_DIST += %D%/relay.py %D%/test_relay.py
-TESTS += %D%/test_resume_server.py
-EXTRA_DIST += %D%/resumepeer.py %D%/test_resume_server.py
+TESTS += %D%/test_resume.py %D%/test_resume_server.py
+EXTRA_DIST += %D%/cutter.py %D%/resumepeer.py %D%/sshtools.py %D%/test_resume.py \
+	%D%/test_resume_server.py
 TESTS += %D%/test_takeover.py
 EXTRA_DIST += %D%/test_takeover.py
 TESTS += %D%/test_udp.py %D%/test_peer_udp.py

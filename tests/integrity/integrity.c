@@ -311,7 +311,7 @@ parse_option(struct options *o, int which, const char *name)
 		o->streams = parse_number(name, optarg, 1, 1000000);
 		break;
 	case 'p':
-		o->parallel = parse_number(name, optarg, 1, 64);
+		o->parallel = parse_number(name, optarg, 1, 256);
 		break;
 	case 's':
 		o->seed = strtoull(optarg, NULL, 10);
@@ -327,7 +327,7 @@ parse_option(struct options *o, int which, const char *name)
 		break;
 	default:
 		die("usage: integrity --direct | --connect ADDRESS:PORT --listen ADDRESS:PORT "
-		    "[--streams N] [--parallel 1..64] [--seed S] [--max-size BYTES] "
+		    "[--streams N] [--parallel 1..256] [--seed S] [--max-size BYTES] "
 		    "[--total-budget BYTES] [--stall SECONDS]");
 	}
 }

@@ -67,6 +67,9 @@ TCP = """transport-tcp = { listen = "127.0.0.1:%(link)d"; };
 TLS = """transport-tls = { listen = "127.0.0.1:%(link)d";
     certificate = "../cert.pem"; key = "../key.pem"; };
 """
+WS = """transport-ws = { listen = "127.0.0.1:%(link)d"; };
+"""
+LISTEN = {"tcp": TCP, "tls": TLS, "ws": WS, "wss": TLS + WS}
 PLUGINS = """auth-token = { file = "tokens"; };
 route-port = { bind = "127.0.0.1"; range = "%(range)s"; };
 """
@@ -100,19 +103,19 @@ def knows(adit_run, key):
     return key.split()[0] not in done.stdout + done.stderr
 
 
-def adit(extra="", workers=1, sessions=1, tls=False):
-    """extra: more lines for both configurations; sessions: of each agent. With tls everything is as
-    it comes, so sessions outlive their links as well."""
+def adit(extra="", workers=1, sessions=1, scheme="tcp"):
+    """extra: more lines for both configurations; sessions: of each agent; scheme: of the link. But for
+    tcp everything is as it comes, so sessions outlive their links as well."""
     def start(m, targets):
         ports = [m.port() for _ in targets]
         v = {"link": m.port(), "range": "%d-%d" % (min(ports), max(ports)) if ports else "20000-31999"}
         trust = ""
-        if tls:
+        if scheme in ("tls", "wss"):
             certificate(m)
             trust = 'transport-tls = { pin = "%s"; };\n' % pin(m)
         conf = m.write("aditd.conf", "workers = %d;\n" % workers + extra +
-                       limits(dict({} if tls else RESUME, **(m.case.limits or {}))))
-        m.write("conf.d/plugins.conf", ((TLS if tls else TCP) + PLUGINS) % v)
+                       limits(dict(RESUME if scheme == "tcp" else {}, **(m.case.limits or {}))))
+        m.write("conf.d/plugins.conf", (LISTEN[scheme] + PLUGINS) % v)
         m.write("tokens", "")
         token = run([m.adit_run, "aditd", "issue", "-c", conf, "--account", "bench"], m)
         token = m.write("token", token)
@@ -124,7 +127,7 @@ def adit(extra="", workers=1, sessions=1, tls=False):
         for i, (public, target) in enumerate(zip(ports, targets)):
             name = "adit" if i == 0 else "adit%d" % (i + 1)
             agent = m.write(name + ".conf", trust + more + AGENT % {
-                "scheme": "tls" if tls else "tcp", "link": near, "name": name, "target": target,
+                "scheme": scheme, "link": near, "name": name, "target": target,
                 "public": public})
             m.start(name, [m.adit_run, "adit", "run", "-c", agent], public)
         return ports
@@ -269,7 +272,9 @@ PEERS = [
     Peer("adit-sessions", (), adit(workers=0, sessions=2), "and two sessions of the agent",
          rest=True),
     Peer("adit-copy", (), adit("splice = false;\n"), "the same, every byte copied"),
-    Peer("adit-tls", ("openssl",), adit(tls=True), "the same over TLS, with all defaults"),
+    Peer("adit-tls", ("openssl",), adit(scheme="tls"), "the same over TLS, with all defaults"),
+    Peer("adit-ws", (), adit(scheme="ws"), "inside WebSocket, not encrypted", rest=True),
+    Peer("adit-wss", ("openssl",), adit(scheme="wss"), "inside WebSocket inside TLS", rest=True),
     Peer("haproxy-splice", ("haproxy",), haproxy(SPLICE), "two haproxys, the kernel moves the bytes"),
     Peer("haproxy-copy", ("haproxy",), haproxy(""), "two haproxys, 16 KiB buffers"),
     Peer("haproxy-tls", ("haproxy", "openssl"), haproxy("", tls=True),

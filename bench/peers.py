@@ -103,9 +103,9 @@ def knows(adit_run, key):
     return key.split()[0] not in done.stdout + done.stderr
 
 
-def adit(extra="", workers=1, sessions=1, scheme="tcp"):
-    """extra: more lines for both configurations; sessions: of each agent; scheme: of the link. But for
-    tcp everything is as it comes, so sessions outlive their links as well."""
+def adit(extra="", workers=1, sessions=1, scheme="tcp", resume=False):
+    """extra: more lines for both configurations; sessions: of each agent; scheme: of the link; resume:
+    sessions outlive it. But for tcp everything is as it comes, so they do as well."""
     def start(m, targets):
         ports = [m.port() for _ in targets]
         v = {"link": m.port(), "range": "%d-%d" % (min(ports), max(ports)) if ports else "20000-31999"}
@@ -114,7 +114,8 @@ def adit(extra="", workers=1, sessions=1, scheme="tcp"):
             certificate(m)
             trust = 'transport-tls = { pin = "%s"; };\n' % pin(m)
         conf = m.write("aditd.conf", "workers = %d;\n" % workers + extra +
-                       limits(dict(RESUME if scheme == "tcp" else {}, **(m.case.limits or {}))))
+                       limits(dict({} if resume or scheme != "tcp" else RESUME,
+                                   **(m.case.limits or {}))))
         m.write("conf.d/plugins.conf", (LISTEN[scheme] + PLUGINS) % v)
         m.write("tokens", "")
         token = run([m.adit_run, "aditd", "issue", "-c", conf, "--account", "bench"], m)
@@ -272,6 +273,8 @@ PEERS = [
     Peer("adit-sessions", (), adit(workers=0, sessions=2), "and two sessions of the agent",
          rest=True),
     Peer("adit-copy", (), adit("splice = false;\n"), "the same, every byte copied"),
+    Peer("adit-resume", (), adit(resume=True), "the same, in sessions that outlive their links",
+         rest=True),
     Peer("adit-tls", ("openssl",), adit(scheme="tls"), "the same over TLS, with all defaults"),
     Peer("adit-ws", (), adit(scheme="ws"), "inside WebSocket, not encrypted", rest=True),
     Peer("adit-wss", ("openssl",), adit(scheme="wss"), "inside WebSocket inside TLS", rest=True),

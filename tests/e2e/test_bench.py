@@ -111,7 +111,8 @@ def test_instructions_are_counted():
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           timeout=120 * SLOW)
     rows = [line.split() for line in done.stdout.splitlines()[2:]]
-    assert [r[0] for r in rows] == ["request", "alone", "frame", "open", "ping"], done.stderr
+    assert [r[0] for r in rows] == ["request", "alone", "frame", "open", "ping", "alone-kept", "frame-kept",
+                                     "ping-kept"], done.stderr
     assert all(100 < int(r[1]) < 1000000 and 100 < int(r[2]) for r in rows)
 
 

@@ -27,8 +27,8 @@ pytestmark = need("aditd", "adit")
 SANITIZED = os.environ.get("sanitizers", "no") not in ("", "no")
 FULL = os.environ.get("ADIT_FULL") == "1"
 TIMEOUT = 6 if SANITIZED else 3
-LIMITS = {"handshake_timeout": "%ds" % TIMEOUT, "unauthenticated": 4000,
-          "unauthenticated_per_source": 4000}
+LIMITS = {"handshake_timeout": "%ds" % TIMEOUT, "unauthenticated": 8000,
+          "unauthenticated_per_source": 8000}
 KINDS = ("silent", "half", "drip")
 
 
@@ -43,8 +43,8 @@ def share(plain, sealed):
 def many_descriptors():
     """Children may open as many as the hard limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 3000:
-        pytest.skip("RLIMIT_NOFILE is %d, 3000 are needed" % hard)
+    if hard != resource.RLIM_INFINITY and hard < 6000:
+        pytest.skip("RLIMIT_NOFILE is %d, 6000 are needed" % hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -165,7 +165,7 @@ log_in(struct join *j, const struct agent_options *o, const struct join_line *l)
 		return;
 	}
 	if (!o->log.has_level)
-		log.level = LOG_WARN;
+		log.level = LOG_ERROR; /* what matters is said at the end */
 	if (command_log_start(&o->log, &log, &j->e) == 0) {
 		fdcount_init();
 		exchange(j, conf);

@@ -56,7 +56,8 @@ static const struct conn_ops leaving_ops = {
 	.closed = heard_by_nobody,
 };
 
-/* A layer has failed. The owner hears it at once; what the layers have said goes its way alone. */
+/* A layer has failed. The owner hears it at once; what the layers have said, their end included,
+ * goes its way alone. The layers do not: what they stand on may go with the owner. */
 static void
 conn_break(struct conn *c)
 {
@@ -75,6 +76,9 @@ conn_break(struct conn *c)
 	list_push(&c->sock.w->leaving, &c->node);
 	timer_start(&c->linger, LEAVE_MS);
 	worker_at_end(c->sock.w, &c->flush);
+	c->farewell = true;
+	conn_layers_finish(c);
+	conn_layers_close(c);
 	ops->closed(c, -EPROTO, c->error != NULL ? c->error : "a layer of the link has failed");
 }
 

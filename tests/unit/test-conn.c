@@ -226,7 +226,9 @@ test_refused_long(void)
 	one(ADIT_SIDE_SERVER, stack, 1);
 	raw_say(&raw, "what", 4);
 	run_until(w, a_closed);
-	while (strchr(layers_log, 'c') == NULL)
+	is_str(layers_log, "o1c1", "a layer that has failed is gone when its link's owner is");
+	ok(!list_empty(&w->leaving), "what it said is not");
+	while (!list_empty(&w->leaving))
 		run_until(w, turned);
 	ok(true, "a peer that does not close is not waited for for ever");
 	close(raw.fd);

@@ -139,6 +139,11 @@ test_empty_record(void)
 	passes(&e.agent, &e.server, 100000, 1000);
 	settle(&e, 1000);
 	passes(&e.server, &e.agent, 100000, 1000);
+	for (int i = 0; i < 3000; i++)
+		if (gnutls_record_send2(e.agent.tls->gnutls, "", 0, 100, 0) < 0)
+			exit(99);
+	is_int(carry(&e.agent, &e.server, 10000), -1, "nothing but empty records");
+	ok(strstr(e.server.error, "no data") != NULL, "is refused: %s", e.server.error);
 	ends_close(&e);
 	creds_unref(s);
 	creds_unref(a);
@@ -293,6 +298,38 @@ test_garbage(void)
 	creds_unref(s);
 }
 
+/* How much of a message that never becomes whole is taken. */
+static size_t
+taken_of_long(struct creds *s)
+{
+	static const uint8_t hello[] = {22, 3, 1, 0x10, 0, 1, 0x03, 0xff, 0xff},
+			     more[5 + 4096] = {22, 3, 1, 0x10, 0};
+	struct creds *a = agent_with_ca(&ca);
+	uint8_t first[sizeof(more)] = {0};
+	size_t n = 0;
+	struct ends e;
+	int rc;
+
+	memcpy(first, hello, sizeof(hello));
+	ends_open(&e, a, s, NULL, "a.example");
+	rc = tls_input(e.server.tls, first, sizeof(first));
+	for (; rc == 0 && n < 1u << 20; n += sizeof(more))
+		rc = tls_input(e.server.tls, more, sizeof(more));
+	diag("%zu bytes: %s", n, e.server.error);
+	ends_close(&e);
+	creds_unref(a);
+	creds_unref(s);
+	return n;
+}
+
+static void
+test_long_messages(void)
+{
+	ok(taken_of_long(server_with(&leaf)) <= 20 * 1024, "a stranger's message is bounded");
+	ok(taken_of_long(server_asking(CLIENT_OPTIONAL)) <= 70 * 1024,
+		"so is that of one who may show certificates");
+}
+
 static void
 test_probe(void)
 {
@@ -437,6 +474,7 @@ main(void)
 	test_no_alpn();
 	test_weak();
 	test_garbage();
+	test_long_messages();
 	test_tickets();
 #ifndef SANITIZED
 	test_idle();

@@ -19,6 +19,11 @@
 
 #define RECORD_MAX     16384 /* plain bytes of a record: RFC 8446 section 5.1 */
 #define TICKET_SECONDS 7200
+/* Bytes that may come without bringing anything up: GnuTLS keeps a message until it is whole, 256
+ * KiB of it on each link if we let it (measured: gnutls_handshake_set_max_packet_length() does not
+ * change that). A stranger has a ClientHello to send; chains of certificates need more. */
+#define STRANGER_MAX  (16u * 1024)
+#define MUTE_MAX      (64u * 1024)
 #define PLAIN_MAX      (272u * 1024) /* what one read brings, and a record that was begun */
 
 struct tls {
@@ -28,6 +33,7 @@ struct tls {
 	struct tls_worker *worker;
 	const uint8_t *in; /* of the input() under way */
 	size_t in_left;
+	size_t mute; /* bytes since something was handed up */
 	struct refusal *refusal; /* where verification says why, while the handshake runs */
 	bool ready, ticketed;
 	bool ended; /* nothing is sent any more, and what comes is dropped */
@@ -265,6 +271,8 @@ say_peer(struct tls *t)
 		say(t->layer, "tls-pin", text);
 		return;
 	}
+	if (t->creds->client == CLIENT_NO) /* a ticket may still bring one that nobody asks for */
+		return;
 	verify_fingerprint(t->gnutls, text);
 	say(t->layer, "tls-fingerprint", text);
 	verify_names(t->gnutls, text, sizeof(text));
@@ -322,6 +330,7 @@ established(struct tls *t)
 		(void)gnutls_session_ticket_send(t->gnutls, 1, 0); /* without it all works, too */
 	say_facts(t);
 	t->ready = true;
+	t->mute = 0;
 	adit_layer_ready(t->layer);
 	return 0;
 }
@@ -390,6 +399,8 @@ receive(struct tls *t)
 		n = decrypt(t, plain, PLAIN_MAX, &rc);
 		if (!t->ticketed && rc == 0)
 			ticket_look(t);
+		if (n > 0)
+			t->mute = 0;
 		/* By one call, so that what belongs together is written on together. */
 		if (n > 0 && adit_layer_up(t->layer, plain, n) < 0)
 			return -1;
@@ -397,6 +408,20 @@ receive(struct tls *t)
 			return failed(t, rc);
 	} while (n > PLAIN_MAX - RECORD_MAX);
 	return 0;
+}
+
+/* Whether what GnuTLS keeps of the peer is still in bounds. */
+static int
+check_mute(struct tls *t)
+{
+	static const struct refusal more = {GNUTLS_A_DECODE_ERROR,
+		"too many bytes that are no data, or a message of the handshake that is too long"};
+	bool hello_only = !t->ready && t->creds->side == ADIT_SIDE_SERVER &&
+			  t->creds->client == CLIENT_NO;
+
+	if (t->ended || t->mute <= (hello_only ? STRANGER_MAX : MUTE_MAX))
+		return 0;
+	return refused(t, &more);
 }
 
 int
@@ -408,9 +433,12 @@ tls_input(void *state, const void *data, size_t n)
 		return 0;
 	t->in = data;
 	t->in_left = n;
+	t->mute += n;
 	if (!t->ready && shake_hands(t) < 0)
 		return -1;
-	return t->ready ? receive(t) : 0;
+	if (t->ready && receive(t) < 0)
+		return -1;
+	return check_mute(t);
 }
 
 int

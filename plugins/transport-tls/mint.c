@@ -89,6 +89,10 @@ mint(const struct mint_ask *ask, const struct minted *issuer, struct minted *m_r
 		     crt, GNUTLS_OID_X520_COMMON_NAME, 0, ask->cn, (unsigned)strlen(ask->cn)),
 		"common name");
 	add_names(crt, ask->names);
+	if (ask->san != NULL)
+		need(gnutls_x509_crt_set_extension_by_oid(
+			     crt, "2.5.29.17", ask->san, ask->n_san, 0),
+			"names as DER");
 	set_purpose(crt, ask->purpose);
 	need(gnutls_x509_crt_set_basic_constraints(crt, (unsigned)ask->ca, -1), "constraints");
 	need(gnutls_x509_crt_set_key(crt, m_r->privkey), "key");

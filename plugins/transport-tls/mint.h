@@ -7,6 +7,7 @@
 #define TRANSPORT_TLS_MINT_H
 
 #include <gnutls/x509.h>
+#include <stdint.h>
 
 struct mint_ask {
 	const char *cn;
@@ -14,6 +15,8 @@ struct mint_ask {
 	int from, to;	     /* validity, in days from now */
 	int ca;		     /* 1: may sign others */
 	const char *purpose; /* "server", "client"; NULL: any */
+	const uint8_t *san;  /* the names as DER, for wrong ones; NULL: names */
+	unsigned n_san;
 };
 
 struct minted {

@@ -206,6 +206,40 @@ test_client(void)
 		"our certificate has expired or is not valid yet (alert 45)");
 }
 
+/* Who signs for agents may sign names that are cut elsewhere at a zero byte. */
+static void
+names_are(const uint8_t *san, unsigned n_san, const char *names)
+{
+	struct creds *s = server_asking(CLIENT_REQUIRED), *a;
+	struct minted m;
+	struct ends e;
+
+	mint(&(struct mint_ask){.cn = "cn", .from = -1, .to = 9, .purpose = "client", .san = san,
+		     .n_san = n_san},
+		&ca, &m);
+	a = agent_showing(&m);
+	ends_open(&e, a, s, NULL, "a.example");
+	settle(&e, 1000);
+	ok(e.server.ready, "a certificate");
+	is_str(fact(&e.server, "tls-names"), names, "with these names");
+	ends_close(&e);
+	mint_fini(&m);
+	creds_unref(a);
+	creds_unref(s);
+}
+
+static void
+test_zero_in_name(void)
+{
+	static const uint8_t some[] = "\x30\x1f\x82\x10ops.agents\0.evil\x82\x04web1\x81\x05"
+				      "a@b\0c",
+			     only[] = "\x30\x12\x82\x10ops.agents\0.evil";
+
+	names_are(some, sizeof(some) - 1, "web1");
+	names_are(only, sizeof(only) - 1, "");
+	names_are(NULL, 0, "cn");
+}
+
 /* ---- Several certificates -------------------------------------------------------------------- */
 
 static void
@@ -287,6 +321,7 @@ main(void)
 	test_pins();
 	test_system();
 	test_client();
+	test_zero_in_name();
 	test_sni();
 	mint_none();
 	return done_testing();

@@ -108,10 +108,12 @@ add_address(const char *ip, size_t n, char *buf, size_t cap)
 		add_name(text, strlen(text), buf, cap);
 }
 
-/* The names that a certificate is for; without any, its common name. */
+/* The names that a certificate is for; without any, its common name. One with a zero byte in it is
+ * left out as a whole: what stands before the zero was never vouched for. */
 static void
 names_of(gnutls_x509_crt_t crt, char *buf, size_t cap)
 {
+	bool named = false;
 	char name[256];
 	size_t n;
 
@@ -124,14 +126,16 @@ names_of(gnutls_x509_crt_t crt, char *buf, size_t cap)
 		if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			break;
 		if (type == GNUTLS_SAN_DNSNAME || type == GNUTLS_SAN_RFC822NAME)
-			add_name(name, strnlen(name, n), buf, cap);
+			add_name(name, n, buf, cap);
 		else if (type == GNUTLS_SAN_IPADDRESS)
 			add_address(name, n, buf, cap);
+		named |= type < 0 || type == GNUTLS_SAN_DNSNAME || type == GNUTLS_SAN_RFC822NAME ||
+			 type == GNUTLS_SAN_IPADDRESS;
 	}
 	n = sizeof(name);
-	if (buf[0] == '\0' && gnutls_x509_crt_get_dn_by_oid(
+	if (!named && gnutls_x509_crt_get_dn_by_oid(
 				      crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &n) == 0)
-		add_name(name, strnlen(name, n), buf, cap);
+		add_name(name, n, buf, cap);
 }
 
 /* ---- Certificate authorities ----------------------------------------------------------------- */

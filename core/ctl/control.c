@@ -250,9 +250,13 @@ on_client(struct listener *l, int fd, const struct addr *from)
 	struct client *cl;
 
 	(void)from;
+	if (!may_control(fd)) { /* and nobody makes room for it */
+		close(fd);
+		return;
+	}
 	if (c->n_clients >= CONTROL_CLIENTS_MAX)
 		make_room(c);
-	if (c->n_clients >= CONTROL_CLIENTS_MAX || !may_control(fd)) {
+	if (c->n_clients >= CONTROL_CLIENTS_MAX) {
 		close(fd);
 		return;
 	}

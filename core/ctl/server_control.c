@@ -245,7 +245,7 @@ on_reload(struct server_control *sc, struct control_call *call)
 static void
 on_invite(struct server_control *sc, struct control_call *call)
 {
-	const char *grants[CONTROL_ARGS_MAX], *expires = control_get(call, "expires");
+	const char *grants[CONTROL_ARGS_MAX + 1], *expires = control_get(call, "expires");
 	struct invite_ask ask = {
 		.account = control_get(call, "account"),
 		.grants = grants,

@@ -135,7 +135,9 @@ def test_requests_that_are_none(site):
     with Client(server) as s:
         for request, says in (("", "no request"), ("frobnicate", "no request 'frobnicate'"),
                               ("status x=1", "no key 'x'"), ("kick", "agent=NAME"),
-                              ("invite expires=31d", "1s to 30d")):
+                              ("invite expires=31d", "1s to 30d"),
+                              ("invite" + 40 * " grant=a=1", "transport-tls"),
+                              ("invite" + 41 * " grant=a=1", "too many words")):
             s.sendall(request.encode() + b"\n")
             answer = json.loads(s.line())
             assert not answer["ok"] and says in answer["error"]

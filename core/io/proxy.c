@@ -171,6 +171,17 @@ take_host(struct proxy *p, const char *s, size_t n, uint16_t port)
 	return 0;
 }
 
+/* What can be shown of it: a '/' in a password ends the host, but not the password. */
+static int
+fail_url(struct err *e, const char *url)
+{
+	const char *at = strrchr(url, '@');
+
+	return err_set(e,
+		"expected \"http://host:port\" or \"socks5://host:port\", found \"%s%.80s\"",
+		at != NULL ? "***@" : "", at != NULL ? at + 1 : url);
+}
+
 int
 proxy_parse(const char *url, struct proxy *p_r, struct err *e)
 {
@@ -178,6 +189,8 @@ proxy_parse(const char *url, struct proxy *p_r, struct err *e)
 	const char *rest, *at = NULL, *end;
 	int i = find_scheme(url, &rest), rc = 0;
 
+	if (i < 0 && memchr(url, ':', (size_t)(rest - url) - 3) != NULL)
+		return fail_url(e, url); /* no scheme, but perhaps a password */
 	if (i < 0)
 		return err_set(e, "a proxy's address begins with http:// or socks5://, not %.*s",
 			(int)MIN(rest - url, 20), url);
@@ -192,10 +205,7 @@ proxy_parse(const char *url, struct proxy *p_r, struct err *e)
 		rest = at + 1;
 	if (rc == 0 && ((end[0] != '\0' && strcmp(end, "/") != 0) ||
 			       take_host(&p, rest, (size_t)(end - rest), schemes[i].port) < 0))
-		rc = err_set(e,
-			"expected \"http://host:port\" or \"socks5://host:port\", found "
-			"\"%s%.80s\"",
-			at != NULL ? "***@" : "", at != NULL ? rest : url);
+		rc = fail_url(e, url);
 	if (rc < 0)
 		proxy_fini(&p);
 	else

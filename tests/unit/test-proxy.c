@@ -105,6 +105,9 @@ test_bad_urls(void)
 		{"http://user:secret@", "expected"},
 		{"http://user:secret@h:1/x", "found \"***@h:1/x\""},
 		{"http://user:secret@h:x", "found \"***@h:x\""},
+		{"http://user:secret/word@h:1", "found \"***@h:1\""},
+		{"http://user:secret#word@h:1", "found \"***@h:1\""},
+		{"user:secret://word@h:1", "found \"***@h:1\""},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(given); i++) {

@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -443,6 +444,7 @@ main(int argc, char **argv)
 	char *path;
 	int rc = parse(argc, argv, &o, &e);
 
+	signal(SIGPIPE, SIG_IGN); /* a server that closes at once is told as an error */
 	if (rc < 0) {
 		complain(&e, EXIT_USAGE);
 		fputs("aditctl: see aditctl --help\n", stderr);

@@ -420,6 +420,17 @@ on_made(struct plugset *set, void *load)
 	return p != NULL;
 }
 
+/* The command line has an address, and there are servers that were joined. */
+static bool
+knows_joined(const struct load *l)
+{
+	char *file = NULL;
+	bool any = l->req->server != NULL && (joined_choose(&file, NULL) < 0 || file != NULL);
+
+	free(file);
+	return any;
+}
+
 /* The key's value or "token" is relative to the file, an option's to where we are. */
 static int
 take_token_file(struct load *l, struct plug_entry *p)
@@ -433,7 +444,11 @@ take_token_file(struct load *l, struct plug_entry *p)
 	}
 	if (l->conf->file == NULL)
 		return fail_missing(l,
-			"no token: give --token-file FILE (the server's 'aditd issue' makes one)");
+			knows_joined(l) ? "no token for this address: a server that was joined is "
+					  "meant by its name, --server NAME (its file can say "
+					  "wss://, too), or give --token-file FILE"
+					: "no token: give --token-file FILE (the server's 'aditd "
+					  "issue' makes one)");
 	v = plugset_string(p, "token_file", named != NULL ? named : "token");
 	v->file = named != NULL ? l->place[KEY_TOKEN_FILE].file : l->conf->file;
 	v->line = l->place[KEY_TOKEN_FILE].line;

@@ -21,6 +21,7 @@
 #include "io/listen.h"
 #include "io/signals.h"
 #include "tunnel/agent.h"
+#include "util/log.h"
 #include "wire/code.h"
 
 #define LOG_STOP_MS 2000
@@ -91,6 +92,8 @@ take_line(const struct agent_options *o, struct join_line *l_r, struct err *e)
 static void
 on_stopped(struct join *j, const struct agent_event *ev)
 {
+	char text[400];
+
 	if (j->token == NULL && j->status == EXIT_GOOD)
 		j->status = EXIT_FAILED; /* by a signal */
 	if (ev->fatal && ev->code == CODE_AUTH_FAILED &&
@@ -98,7 +101,7 @@ on_stopped(struct join *j, const struct agent_event *ev)
 		err_set(&j->e, "the server refuses the invite: it was used, its time is over, or "
 			       "it never was one; ask for another");
 	else if (ev->fatal)
-		err_set(&j->e, "%s", ev->text);
+		err_set(&j->e, "%s", log_safe(text, sizeof(text), ev->text, strlen(ev->text)));
 	else
 		err_set(&j->e, "not joined");
 	if (ev->fatal)

@@ -179,8 +179,19 @@ def test_names(site):
     w.run("adit", "leave")
     _, err = w.run("adit", "tcp", "22", status=78)
     assert "several servers were joined" in err and "work" in err and "home" in err
+    _, err = w.run("adit", "tcp", "22", "--server", "wss://127.0.0.1:%d" % w.port, status=78)
+    assert "a server that was joined is meant by its name" in err
     w.run("adit", "leave", "home")
     w.run("adit", "tcp", "22", "--check")
+    conf = site.path("home/.config/adit/servers/work.conf")
+    with open(conf, encoding="utf-8") as f:
+        said = f.read()
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(said.replace("tls://", "wss://"))
+    agent = site.start("adit", command("adit") + ["tcp", str(target.port)],
+                       env={"HOME": site.path("home")})
+    agent.wait_for(r"connected to wss://")
+    agent.stop()
     _, err = w.run("adit", "leave", "home", status=1)
     assert "no server 'home' was joined; there are: work" in err
     w.run("adit", "leave", "work")

@@ -44,7 +44,7 @@ choose_transport(const struct server_conf *conf, struct join_line *l, const stru
 		const struct module *m = all->transport[i];
 
 		if (m->transport.pin == NULL || m->n_listen == 0 ||
-			m->transport.pin(m->inst, l->pin, sizeof(l->pin)) != 0)
+			m->transport.pin(m->inst, "", l->pin, sizeof(l->pin)) != 0)
 			continue;
 		*m_r = m;
 		return 0;
@@ -112,6 +112,8 @@ invite_make(const struct server_conf *conf, const struct invite_ask *ask, char *
 
 	if (rc == 0)
 		rc = choose_address(conf, ask, m, &l, e);
+	if (rc == 0 && m->transport.pin(m->inst, l.host, l.pin, sizeof(l.pin)) != 0)
+		rc = err_set(e, "the server has no pin for %.80s", l.host);
 	if (rc == 0)
 		rc = make_token(conf, ask, &l, e);
 	if (rc == 0)

@@ -76,9 +76,10 @@ struct adit_transport_ops {
 	/* The scheme of this layer inside a transport that encrypts ("wss"). NULL: it is never
 	 * inside another. */
 	const char *secure_scheme;
-	/* Server, main thread: the pin of the server's key, as in the agent's option pin ("sha256-"
-	 * and more), with its zero into cap bytes. 0, or -1 if there is none. May be NULL. */
-	int (*pin)(const void *inst, char *pin_r, size_t cap);
+	/* Server, main thread: the pin of the key that agents see who dial this host, as in the
+	 * agent's option pin ("sha256-" and more), with its zero into cap bytes. 0, or -1 if there
+	 * is none. May be NULL. */
+	int (*pin)(const void *inst, const char *host, char *pin_r, size_t cap);
 	/* Command line (`aditd init`), main thread, without an instance: makes a private key and a
 	 * certificate that it signs itself, for a server with these names and numeric addresses
 	 * (ended by NULL). Both as PEM, with their zeros into cap bytes. 0 or -1. May be NULL. */

@@ -486,10 +486,10 @@ tls_moved(void *state, void *worker)
 	((struct tls *)state)->worker = worker;
 }
 
-static bool
-is_address(const char *host)
+bool
+tls_asks_for(const char *host)
 {
-	return strchr(host, ':') != NULL || strspn(host, "0123456789.") == strlen(host);
+	return strchr(host, ':') == NULL && strspn(host, "0123456789.") < strlen(host);
 }
 
 static int
@@ -499,7 +499,7 @@ set_up_agent(struct tls *t)
 	bool bare = upper == NULL || upper[0] == '\0';
 	int rc = gnutls_alpn_set_protocols(t->gnutls, bare ? &alpn_adit : &alpn_http, 1, 0);
 
-	if (rc == 0 && host != NULL && !is_address(host))
+	if (rc == 0 && host != NULL && tls_asks_for(host))
 		rc = gnutls_server_name_set(t->gnutls, GNUTLS_NAME_DNS, host, strlen(host));
 	if (rc == 0)
 		ticket_use(t);

@@ -34,6 +34,9 @@ void tls_finish(void *state);
 void tls_close(void *state);
 void tls_moved(void *state, void *worker);
 
+/* Whether an agent that dials host asks for it by name: addresses are never asked for. */
+bool tls_asks_for(const char *host);
+
 /* Whether these are the first bytes of a ClientHello. */
 enum adit_probe tls_probe(const void *inst, const void *data, size_t n);
 

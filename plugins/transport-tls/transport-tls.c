@@ -259,25 +259,42 @@ open_layer(const void *inst, void *worker, enum adit_side side, struct adit_laye
 	return 0;
 }
 
-/* Of the first certificate, which agents get that ask for no name of another one. */
+/* Whether certificate i is for host. *pin_r: that of its key. -1: there is none. */
 static int
-server_pin(const void *inst, char *pin_r, size_t cap)
+look_at_pair(const struct creds *c, unsigned i, const char *host, struct pin *pin_r)
 {
-	const struct creds *c = inst;
 	gnutls_x509_crt_t *chain;
-	struct pin pin;
-	char text[PIN_TEXT];
 	unsigned n;
 	int rc;
 
-	if (gnutls_certificate_get_x509_crt(c->own, 0, &chain, &n) < 0)
+	if (gnutls_certificate_get_x509_crt(c->own, i, &chain, &n) < 0)
 		return -1;
-	rc = n > 0 ? pin_of(chain[0], &pin) : -1;
-	for (unsigned i = 0; i < n; i++)
-		gnutls_x509_crt_deinit(chain[i]);
+	rc = n > 0 ? pin_of(chain[0], pin_r) : -1;
+	if (rc >= 0)
+		rc = gnutls_x509_crt_check_hostname2(chain[0], host, 0) != 0;
+	for (unsigned k = 0; k < n; k++)
+		gnutls_x509_crt_deinit(chain[k]);
 	gnutls_free(chain);
+	return rc < 0 ? -1 : rc;
+}
+
+/* Of the certificate for this name, which agents ask for; else of the first, which they get who ask
+ * for none or for another one. */
+static int
+server_pin(const void *inst, const char *host, char *pin_r, size_t cap)
+{
+	const struct creds *c = inst;
+	struct pin first, pin;
+	char text[PIN_TEXT];
+	int rc = look_at_pair(c, 0, host, &first);
+
 	if (rc < 0 || cap < sizeof(text))
 		return -1;
+	pin = first;
+	for (unsigned i = 1; rc == 0; i++)
+		rc = tls_asks_for(host) ? look_at_pair(c, i, host, &pin) : -1;
+	if (rc < 0)
+		pin = first;
 	memcpy(pin_r, pin_text(&pin, text), sizeof(text));
 	return 0;
 }

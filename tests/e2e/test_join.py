@@ -11,6 +11,7 @@ import subprocess
 import threading
 
 from harness import RST_ON_CLOSE, SLOW, command, free_port, free_ports, need, settings
+from tools import mint
 
 pytestmark = need("aditd", "adit", "aditctl")
 
@@ -221,6 +222,24 @@ def test_own_configuration(site):
     assert "server tls://127.0.0.1:%d," % w.port in out
     out, _ = w.join(w.invite(), "--name", "third")
     assert "Now: adit tcp 22 --server third" in out
+
+
+def test_several_certificates(site):
+    """The line's pin is that of the certificate which the agent will be shown."""
+    w = World(site)
+    pem, key_file, made = mint(site, "other", "localhost")
+    conf = os.path.join(w.dir, "conf.d", "50-transport-tls.conf")
+    with open(conf, encoding="utf-8") as f:
+        said = f.read()
+    for own, more in (("../server.crt", pem), ("../server.key", key_file)):
+        said = said.replace('"%s"' % own, '[ "%s", "%s" ]' % (own, more))
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(said)
+    w.run("aditctl", "-c", w.conf, "reload")
+    for host, mine in (("localhost", True), ("127.0.0.1", False)):
+        line = w.invite("--host", "%s:%d" % (host, w.port))
+        assert (LINE.search(line).group(3) == made) == mine
+        w.join(line, "--name", host)
 
 
 def test_race(site):

@@ -271,9 +271,11 @@ server_session_client(struct server_session *ss, int fd, const struct addr *from
 {
 	static struct log_limit limit;
 	struct msg_open open = {.tunnel = tunnel, .port = addr_port(from)};
-	const char *full = no_room(ss);
+	const char *full;
 	struct stream *st;
 
+	session_clock(&ss->base);
+	full = no_room(ss);
 	if (full != NULL)
 		log_limited(&limit, LOG_WARN, "%s refuses a client: %s", server_session_name(ss),
 			full);

@@ -353,6 +353,13 @@ session_rearm(struct session *s)
 }
 
 void
+session_clock(struct session *s)
+{
+	if (s->conn == NULL && !s->ended)
+		mux_tick(&s->mux, s->w->now);
+}
+
+void
 session_send_datagram(struct mux_stream *ms, const uint8_t *p, size_t n)
 {
 	struct session *s = session_of(ms->m);

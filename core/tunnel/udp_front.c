@@ -264,6 +264,7 @@ begin_flow(struct udp_front *f, const struct dgram_path *path)
 		lose(f, LOST_AWAY);
 		return NULL;
 	}
+	session_clock(&ss->base);
 	if (!make_room(f, ss, path)) {
 		server_session_less(ss);
 		return NULL;

@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -95,6 +96,18 @@ def test_clients_meanwhile(site):
         echo_over(p, sc, c, b"y" * 100 * KIB)
         p.send("FIN", sa.sid)
         assert read_to_end(a) == b""
+
+
+def test_late_clients_wait_as_long(site):
+    """open_timeout begins when a client comes, whenever the session last heard of the time."""
+    with World(site, open_timeout="100ms", ping_interval="100s", dead_after="200s") as w:
+        p = w.bound()
+        w.lose(p)
+        time.sleep(2.5)         # more than a client that came at once would wait
+        begun = time.monotonic()
+        late = w.client(p)
+        assert ended_by_reset(late)
+        assert time.monotonic() - begun > 2
 
 
 @pytest.mark.parametrize("workers", [1, 4])

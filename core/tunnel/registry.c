@@ -128,7 +128,7 @@ session_free(struct registry *r, struct session_entry *s, struct mono until)
 	}
 	idmap_del(&r->sessions, s->load.id);
 	list_remove(&s->node);
-	memset(s->secret, 0, sizeof(s->secret));
+	explicit_bzero(s->secret, sizeof(s->secret));
 	free(s);
 	agent_settle(r, a);
 }

@@ -264,12 +264,12 @@ begin_flow(struct udp_front *f, const struct dgram_path *path)
 		lose(f, LOST_AWAY);
 		return NULL;
 	}
-	session_clock(&ss->base);
 	if (!make_room(f, ss, path)) {
 		server_session_less(ss);
 		return NULL;
 	}
 	open.family = (uint8_t)addr_to_bytes(&path->peer, open.ip, &open.port);
+	session_clock(&ss->base); /* walks what is due: not for each datagram of a flood */
 	ms = mux_open(&ss->base.mux, &open, NULL);
 	if (ms == NULL) {
 		lose(f, LOST_AWAY);

@@ -110,8 +110,8 @@ void session_logged_in(struct session *s);
 
 /* Arms the timer again after something may have made a deadline earlier. */
 void session_rearm(struct session *s);
-/* Before a stream is opened: a session without a link hears of the time from nobody else. It may end
- * by that. */
+/* Before a stream is opened: a session without a link hears of the time from nobody else. It may
+ * end by that. */
 void session_clock(struct session *s);
 /* mux_send_datagram(), and its time is kept. */
 void session_send_datagram(struct mux_stream *ms, const uint8_t *p, size_t n);

@@ -9,6 +9,7 @@
 
 # Shared by several plugins, each of which links its own copy.
 port_range_sources = %D%/common/port-range.c %D%/common/port-range.h
+reread_sources = %D%/common/reread.c %D%/common/reread.h
 
 include %D%/example/local.mk
 include %D%/auth-token/local.mk

@@ -95,6 +95,20 @@ adit_secret_free(char *text, size_t len)
 	file_free(text, len);
 }
 
+int
+adit_file_read(const char *path, uint32_t rule, size_t max, char **text_r, size_t *len_r,
+	char *why, size_t cap)
+{
+	struct err e;
+	int rc = rule == ADIT_FILE_TRUSTED ? file_read_trusted(path, max, text_r, len_r, &e)
+					   : file_read_secret(path, max, text_r, len_r, &e);
+
+	if (rc == 0)
+		return 0;
+	snprintf(why, cap, "%s", e.msg);
+	return -1;
+}
+
 /* ---- adit/plugin.h: anywhere ----------------------------------------------------------------- */
 
 void

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,32 +74,45 @@ read_all(int fd, size_t guess, size_t max, char **text_r, size_t *len_r)
 	return 0;
 }
 
-/* Refuses a secret that somebody else could have read or written. */
+/* What a file may be: whose, and open to whom. */
+struct rule {
+	unsigned mask;    /* of the mode: must be 0 */
+	const char *noun; /* NULL: anybody's file will do */
+	const char *closed;
+	const char *run; /* chmod that mends it */
+};
+
+static const struct rule any = {.mask = 0},
+			 secret = {077, "a secret", "open to group or others", "600"},
+			 trusted = {022, "a file that is relied on",
+				 "writable by group or others", "go-w"};
+
+/* Refuses what somebody else could have written, or read if it is a secret. */
 static int
-check_private(const char *path, const struct stat *st, struct err *e)
+check_rule(const char *path, const struct rule *rule, const struct stat *st, struct err *e)
 {
 	unsigned mode = st->st_mode & 07777;
 
+	if (rule->noun == NULL)
+		return 0;
 	if (st->st_uid != 0 && st->st_uid != geteuid()) {
 		err_set(e,
-			"%s: belongs to user %u, but a secret must belong to root or to user %u; "
-			"run: chown %u '%s' && chmod 600 '%s'",
-			path, (unsigned)st->st_uid, (unsigned)geteuid(), (unsigned)geteuid(), path,
-			path);
+			"%s: belongs to user %u, but %s must belong to root or to user %u; "
+			"run: chown %u '%s' && chmod %s '%s'",
+			path, (unsigned)st->st_uid, rule->noun, (unsigned)geteuid(),
+			(unsigned)geteuid(), path, rule->run, path);
 		return -EPERM;
 	}
-	if (mode & 077) {
-		err_set(e,
-			"%s: has mode %04o, but a secret must not be open to group or others; "
-			"run: chmod 600 '%s'",
-			path, mode, path);
+	if (mode & rule->mask) {
+		err_set(e, "%s: has mode %04o, but %s must not be %s; run: chmod %s '%s'", path,
+			mode, rule->noun, rule->closed, rule->run, path);
 		return -EPERM;
 	}
 	return 0;
 }
 
 static int
-read_checked(const char *path, bool secret, size_t max, char **text_r, size_t *len_r,
+read_checked(const char *path, const struct rule *rule, size_t max, char **text_r, size_t *len_r,
 	struct err *e)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for a writer; regular files ignore it. */
@@ -113,8 +125,8 @@ read_checked(const char *path, bool secret, size_t max, char **text_r, size_t *l
 	} else if (!S_ISREG(st.st_mode)) {
 		rc = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 		err_set(e, "%s: is not a regular file", path);
-	} else if (secret) {
-		rc = check_private(path, &st, e);
+	} else {
+		rc = check_rule(path, rule, &st, e);
 	}
 	if (rc == 0) {
 		rc = read_all(fd, (size_t)st.st_size, max, text_r, len_r);
@@ -131,13 +143,19 @@ read_checked(const char *path, bool secret, size_t max, char **text_r, size_t *l
 int
 file_read(const char *path, size_t max, char **text_r, size_t *len_r, struct err *e)
 {
-	return read_checked(path, false, max, text_r, len_r, e);
+	return read_checked(path, &any, max, text_r, len_r, e);
 }
 
 int
 file_read_secret(const char *path, size_t max, char **text_r, size_t *len_r, struct err *e)
 {
-	return read_checked(path, true, max, text_r, len_r, e);
+	return read_checked(path, &secret, max, text_r, len_r, e);
+}
+
+int
+file_read_trusted(const char *path, size_t max, char **text_r, size_t *len_r, struct err *e)
+{
+	return read_checked(path, &trusted, max, text_r, len_r, e);
 }
 
 /* --- writing --- */

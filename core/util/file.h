@@ -21,6 +21,10 @@ int file_read(const char *path, size_t max, char **text_r, size_t *len_r, struct
  * link secrets; what is checked is the opened file. */
 int file_read_secret(const char *path, size_t max, char **text_r, size_t *len_r, struct err *e);
 
+/* As file_read(), but the file must belong to root or to the effective user and nobody else may
+ * write it. */
+int file_read_trusted(const char *path, size_t max, char **text_r, size_t *len_r, struct err *e);
+
 void file_free(char *text, size_t len);
 
 /* Replaces path by writing path.tmp, fsync and rename; the file gets mode. The old file stays when

@@ -13,6 +13,7 @@
  * ADIT_PLUGIN_ABI too, but may still change until they are declared stable here.
  *
  * History, newest first (one dated line for each addition):
+ *   2026-11-21  files that are read outside create(): adit_file_read()
  *   2026-11-21  options that are lists of files: ADIT_OPT_PATHS
  *   2026-11-21  auth.h: adit_auth_fact()
  *   2026-11-21  transport.h: layers stand on one another, move between workers and are told
@@ -161,6 +162,18 @@ ADIT_EXPORT int adit_conf_error(const struct adit_conf *conf, const char *name,
 ADIT_EXPORT int adit_conf_secret_file(const struct adit_conf *conf, const char *name,
 	const char *path, size_t max, char **text_r, size_t *len_r);
 ADIT_EXPORT void adit_secret_free(char *text, size_t len);
+
+/* Who else may do what with a file. */
+enum adit_file_rule {
+	ADIT_FILE_SECRET = 0,  /* it belongs to root or this process's user; nobody else reads it */
+	ADIT_FILE_TRUSTED = 1, /* it belongs to one of these; nobody else writes it */
+};
+
+/* Reads a file that must keep to rule (another number counts as ADIT_FILE_SECRET), at most max
+ * bytes, as adit_conf_secret_file() does, but at any time and on any thread; blocks. Returns 0, or
+ * -1 with why (cap bytes) saying what is wrong, path included; then *text_r is untouched. */
+ADIT_EXPORT int adit_file_read(const char *path, uint32_t rule, size_t max, char **text_r,
+	size_t *len_r, char *why, size_t cap);
 
 /* ---- Anywhere, any thread ------------------------------------------------------------------- */
 

@@ -135,6 +135,7 @@ plugin_tests = \
 	%D%/test-addresses \
 	%D%/test-calls \
 	%D%/test-loader \
+	%D%/test-reread \
 	%D%/test-shared \
 	%D%/test-token-login
 check_PROGRAMS += $(plugin_tests)
@@ -154,6 +155,10 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_shared_CPPFLAGS = $(plugin_test_cppflags) $(LIBCONFIG_CFLAGS)
 %C%_test_shared_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_shared_LDADD = $(unit_libs)
+%C%_test_reread_SOURCES = %D%/test-reread.c $(reread_sources)
+%C%_test_reread_CPPFLAGS = $(plugin_test_cppflags)
+%C%_test_reread_LDFLAGS = $(plugin_test_ldflags)
+%C%_test_reread_LDADD = $(unit_libs)
 %C%_test_token_login_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_token_login_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_token_login_LDADD = $(unit_libs)

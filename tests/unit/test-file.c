@@ -184,6 +184,26 @@ test_secret(void)
 	refused(in("none"), true, 100, -ENOENT, "No such file");
 }
 
+static void
+test_trusted(void)
+{
+	const char *path = in("trusted");
+	char *text = NULL;
+	struct err e = {.msg = ""};
+	size_t len;
+
+	put(path, 0644, "public");
+	if (ok(file_read_trusted(path, 100, &text, &len, &e) == 0, "others may read it"))
+		file_free(text, len);
+	put(path, 0664, "public");
+	text = NULL;
+	is_int(file_read_trusted(path, 100, &text, &len, &e), -EPERM, "the group may not write it");
+	ok(text == NULL && strstr(e.msg, "writable") != NULL && strstr(e.msg, "chmod go-w") != NULL,
+		"said: %s", e.msg);
+	put(path, 0646, "public");
+	is_int(file_read_trusted(path, 100, &text, &len, &e), -EPERM, "nor may others");
+}
+
 /* Only root can give a file away. */
 static void
 test_secret_owner(void)
@@ -341,6 +361,7 @@ main(void)
 	test_read();
 	test_read_sizes();
 	test_secret();
+	test_trusted();
 	test_secret_owner();
 	test_replace();
 	test_full();

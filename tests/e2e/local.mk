@@ -50,3 +50,5 @@ TESTS += %D%/test_tls.py
 EXTRA_DIST += %D%/tlsworld.py %D%/test_tls.py
 TESTS += %D%/test_resume_agent.py
 EXTRA_DIST += %D%/test_resume_agent.py
+TESTS += %D%/test_frozen.py
+EXTRA_DIST += %D%/test_frozen.py

@@ -165,3 +165,6 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 
 TESTS += %D%/options.sh
 EXTRA_DIST += %D%/options.sh
+
+# Binaries of earlier days, and what they were made of: never built again.
+EXTRA_DIST += %D%/frozen

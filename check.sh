@@ -37,7 +37,7 @@ workers_tests=(tests/e2e/test_{peer_agent,peer_server,clients,faults,reload,inte
 	tests/e2e/test_{sessions,budget}.py)
 
 build_packages="autoconf automake libtool make gcc g++ libc6-dev pkg-config xz-utils
-	libev-dev libgnutls28-dev libconfig-dev libjansson-dev libltdl-dev"
+	libcrypt-dev libev-dev libgnutls28-dev libconfig-dev libjansson-dev libltdl-dev"
 test_packages="python3 python3-pytest mandoc procps iproute2 binutils ca-certificates
 	curl openssl openssh-client openssh-server postgresql redis-server iperf3
 	netcat-openbsd nftables socat shellcheck spin valgrind bind9-dnsutils

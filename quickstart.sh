@@ -66,7 +66,7 @@ fail() {
 # ---- what the machine needs ---------------------------------------------------------------------
 
 packages="autoconf automake libtool make gcc libc6-dev pkg-config
-	libev-dev libgnutls28-dev libconfig-dev libjansson-dev libltdl-dev busybox curl"
+	libcrypt-dev libev-dev libgnutls28-dev libconfig-dev libjansson-dev libltdl-dev busybox curl"
 
 missing_packages() {
 	for p in $packages; do

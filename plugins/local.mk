@@ -10,6 +10,13 @@
 # Shared by several plugins, each of which links its own copy.
 port_range_sources = %D%/common/port-range.c %D%/common/port-range.h
 reread_sources = %D%/common/reread.c %D%/common/reread.h
+password_login_sources = %D%/common/password-login.c %D%/common/password-login.h
+plugins_common_tests = %D%/common/test-password-login
+check_PROGRAMS += $(plugins_common_tests)
+TESTS += $(plugins_common_tests)
+%C%_common_test_password_login_SOURCES = \
+	$(password_login_sources) %D%/common/test-password-login.c
+%C%_common_test_password_login_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 
 include %D%/example/local.mk
 include %D%/auth-token/local.mk

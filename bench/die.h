@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Copyright (c) 2026 the Adit authors
- *
- * A measurement that went wrong in any way is none: say what happened and end with status 1.
- */
+ * Copyright (c) 2026 the Adit authors */
+
+/* A measurement that went wrong in any way is none, and a relay that cannot go on is no relay: say
+ * what happened and end with status 1. */
+
 #ifndef BENCH_DIE_H
 #define BENCH_DIE_H
 
@@ -15,7 +16,8 @@
 static inline _Noreturn void
 die(const char *what, int err)
 {
-	fprintf(stderr, "adit-load: %s%s%s\n", what, err ? ": " : "", err ? strerror(err) : "");
+	fprintf(stderr, "%s: %s%s%s\n", program_invocation_short_name, what, err ? ": " : "",
+		err ? strerror(err) : "");
 	exit(1);
 }
 

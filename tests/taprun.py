@@ -51,6 +51,8 @@ class Tap:
                 self.comment(text)
         elif report.when == "call":
             self.result(True, name)
+            if report.duration > 1:
+                self.comment("%.1f s" % report.duration)
 
 
 def main(argv):

@@ -40,6 +40,14 @@ def descriptors(program):
     return len(os.listdir("/proc/%d/fd" % program.pid))
 
 
+def unread(port):
+    """Bytes that wait in the kernel for whoever has connections at this port of 127.0.0.1."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    return sum(int(row[4].split(":")[1], 16) for row in rows
+               if row[1] == "0100007F:%04X" % port and row[3] == "01")
+
+
 def settled(ask, quiet, timeout=60.0):
     """Asks until the answer has been the same for a while, of which no event tells; returns it."""
     end = time.monotonic() + timeout

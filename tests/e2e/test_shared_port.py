@@ -8,12 +8,12 @@ import re
 import signal
 import socket
 import threading
-import time
 
 import pytest
 
 from aditwire import AGENT, FRAME_MAX, VERSION, frame
-from harness import Agent, command, free_port, need, read_to_end, settings
+from harness import Agent, command, free_port, need, read_to_end, settings, until
+from procfs import unread
 from tlsworld import TlsWorld
 
 pytestmark = need("aditd", "adit")
@@ -136,7 +136,7 @@ def test_a_byte_at_a_time(site):
         sock = w.connect()
         for i in range(20):
             sock.sendall(first[i:i + 1])
-            time.sleep(0.01)            # for the server to see them apart; or not, as it likes
+            until(lambda: unread(w.port) == 0, "the server has read it")
         sock.sendall(first[20:])
         got = b""
         while len(got) < len(answer):

@@ -14,6 +14,7 @@
 
 #include "io/conn_priv.h"
 #include "layers.h"
+#include "probe.h"
 #include "tunnel/door.h"
 #include "util/compiler.h"
 
@@ -25,16 +26,6 @@ static struct worker *w;
 
 /* ---- A door ---------------------------------------------------------------------------------- */
 
-static enum adit_probe
-prefix(const void *data, size_t n, const char *want)
-{
-	size_t len = strlen(want);
-
-	if (memcmp(data, want, MIN(n, len)) != 0)
-		return ADIT_PROBE_NO;
-	return n < len ? ADIT_PROBE_MORE : ADIT_PROBE_YES;
-}
-
 /* Also what its layer, which changes each byte, makes into a request or a HELLO. */
 static enum adit_probe
 probe_tls(const void *inst, const void *data, size_t n)
@@ -44,14 +35,14 @@ probe_tls(const void *inst, const void *data, size_t n)
 	(void)inst;
 	if (first == 'G' || first == 0)
 		return ADIT_PROBE_YES;
-	return prefix(data, n, "\x16\x03");
+	return probe_prefix(data, n, "\x16\x03");
 }
 
 static enum adit_probe
 probe_ws(const void *inst, const void *data, size_t n)
 {
 	(void)inst;
-	return prefix(data, n, "GET ");
+	return probe_prefix(data, n, "GET ");
 }
 
 /* Wants as much as it may have. */

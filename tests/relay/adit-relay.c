@@ -14,7 +14,7 @@
 #include <arpa/inet.h>
 #include <getopt.h>
 
-#include "relay-die.h"
+#include "die.h"
 #include "relay.h"
 
 #define FASTEST 10000000000.0

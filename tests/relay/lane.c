@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "relay-die.h"
+#include "die.h"
 
 #define MARKS 65536u
 #define READ_MAX (256u << 10)

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "relay-die.h"
+#include "die.h"
 
 #define RCVBUF_MIN (64u << 10)
 

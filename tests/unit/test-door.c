@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "probe.h"
 #include "tap.h"
 #include "tunnel/door.h"
 #include "util/compiler.h"
@@ -16,27 +17,17 @@
 /* ---- Transports ------------------------------------------------------------------------------ */
 
 static enum adit_probe
-prefix(const void *data, size_t n, const char *want)
-{
-	size_t len = strlen(want);
-
-	if (memcmp(data, want, MIN(n, len)) != 0)
-		return ADIT_PROBE_NO;
-	return n < len ? ADIT_PROBE_MORE : ADIT_PROBE_YES;
-}
-
-static enum adit_probe
 probe_tls(const void *inst, const void *data, size_t n)
 {
 	(void)inst;
-	return prefix(data, n, "\x16\x03");
+	return probe_prefix(data, n, "\x16\x03");
 }
 
 static enum adit_probe
 probe_ws(const void *inst, const void *data, size_t n)
 {
 	(void)inst;
-	return prefix(data, n, "GET /");
+	return probe_prefix(data, n, "GET /");
 }
 
 static enum adit_probe

@@ -17,6 +17,7 @@ TESTS += $(plugins_common_tests)
 %C%_common_test_password_login_SOURCES = \
 	$(password_login_sources) %D%/common/test-password-login.c
 %C%_common_test_password_login_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+child_sources = %D%/common/child.c %D%/common/child.h
 
 include %D%/example/local.mk
 include %D%/auth-token/local.mk

@@ -373,6 +373,7 @@ adit_server_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* or plugins could not wait for what they start */
 	memory_tune();
 	protect_secrets();
 	if (o.log.has_level)

@@ -245,7 +245,9 @@ worker_new(uint32_t index, struct ev_loop *loop)
 struct worker *
 worker_new_main(void)
 {
-	struct ev_loop *loop = ev_default_loop(LOOP_FLAGS);
+	/* Not libev's default loop: that one waits for every child of the process, also for those
+	 * that a plugin has started and whose number it still uses. */
+	struct ev_loop *loop = ev_loop_new(LOOP_FLAGS);
 
 	return loop != NULL ? worker_new(WORKER_MAIN, loop) : NULL;
 }

@@ -134,6 +134,7 @@ EXTRA_DIST += %D%/refused/refused.h
 plugin_tests = \
 	%D%/test-addresses \
 	%D%/test-calls \
+	%D%/test-child \
 	%D%/test-loader \
 	%D%/test-reread \
 	%D%/test-shared \
@@ -155,6 +156,9 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_shared_CPPFLAGS = $(plugin_test_cppflags) $(LIBCONFIG_CFLAGS)
 %C%_test_shared_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_shared_LDADD = $(unit_libs)
+%C%_test_child_SOURCES = %D%/test-child.c $(child_sources)
+%C%_test_child_CPPFLAGS = $(plugin_test_cppflags)
+%C%_test_child_LDADD = $(unit_libs)
 %C%_test_reread_SOURCES = %D%/test-reread.c $(reread_sources)
 %C%_test_reread_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_reread_LDFLAGS = $(plugin_test_ldflags)

@@ -528,6 +528,34 @@ test_chunks(void)
 	chunk_put(w0, again);
 }
 
+/* ---- Children -------------------------------------------------------------------------------- */
+
+static void
+stop_main(void *arg ATTR_UNUSED)
+{
+	worker_stop(w0);
+}
+
+/* A plugin that has started a program must be the one who learns how it ended, and its number must
+ * stay its until then. */
+static void
+test_children(void)
+{
+	siginfo_t info;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(7);
+	must(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+	for (int i = 0; i < 3; i++) { /* SIGCHLD has come; turns that could take it */
+		post_call(w0, stop_main, NULL);
+		worker_run(w0);
+	}
+	ok(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7,
+		"the main worker leaves the children of the process to who has started them");
+}
+
 int
 main(void)
 {
@@ -543,6 +571,7 @@ main(void)
 	test_messages();
 	test_slow();
 	test_chunks();
+	test_children();
 	worker_join(w0);
 	return done_testing();
 }

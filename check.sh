@@ -158,16 +158,17 @@ count() {
 	fi
 }
 
-# make_check FOLDER LOG MAKE-ARGUMENT...
+# make_check FOLDER LOG MAKE-ARGUMENT...: one test more at a time than there are processors, because
+# tests wait more than they work.
 make_check() {
-	local folder=$1 log=$2
+	local folder=$1 log=$2 tests=$((jobs + 1))
 
 	shift 2
 	# A thread sanitizer cannot live with every layout of the address space.
 	if setarch -R true 2>/dev/null; then
-		setarch -R make -C "$folder" -k -j"$jobs" check "$@" >>"$log" 2>&1
+		setarch -R make -C "$folder" -k -j"$tests" check "$@" >>"$log" 2>&1
 	else
-		make -C "$folder" -k -j"$jobs" check "$@" >>"$log" 2>&1
+		make -C "$folder" -k -j"$tests" check "$@" >>"$log" 2>&1
 	fi
 }
 
@@ -207,7 +208,7 @@ run_workers() {
 
 run_distcheck() {
 	say "== distcheck"
-	if ADIT_QUICK=1 make -C "$out/gcc" -j"$jobs" distcheck >"$out/distcheck.log" 2>&1; then
+	if ADIT_QUICK=1 make -C "$out/gcc" -j$((jobs + 1)) distcheck >"$out/distcheck.log" 2>&1; then
 		say "   distcheck passed ($SECONDS s since the start)"
 		passed=$((passed + 1))
 	else

@@ -50,7 +50,7 @@ command_wrong_option(int opt, const char *word, struct err *e)
 int
 command_complain(const char *program, const struct err *e, int status)
 {
-	char text[1100];
+	char text[1400];
 
 	fprintf(stderr, "%s: %s\n", program, err_text(e, text, sizeof(text)));
 	return status;

@@ -63,7 +63,7 @@ int
 schema_fail(const struct source *src, const config_setting_t *s, struct err *e,
 	const char *fmt, ...)
 {
-	char path[200], text[600];
+	char path[200], text[960];
 	va_list ap;
 
 	path_of(s, path, sizeof(path));
@@ -235,7 +235,7 @@ unknown(const struct source *src, const config_setting_t *s, const struct schema
 	const char *const *others, struct err *e)
 {
 	const char *name[SCHEMA_NAMES_MAX + 1], *near;
-	char known[640];
+	char known[896];
 	size_t n = 0;
 
 	for (const struct schema_key *k = keys; k->name != NULL && n < SCHEMA_NAMES_MAX; k++)

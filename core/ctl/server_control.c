@@ -231,7 +231,7 @@ on_kick(struct server_control *sc, struct control_call *call)
 static void
 on_reload(struct server_control *sc, struct control_call *call)
 {
-	char text[1100];
+	char text[1400];
 	struct err e;
 
 	if (server_run_reload(sc->run, &e) < 0) {

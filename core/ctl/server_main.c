@@ -169,7 +169,7 @@ on_stop(void *ctx, int signo)
 static void
 log_err(const char *what, const struct err *e)
 {
-	char text[1100];
+	char text[1400];
 
 	log_error("%s: %s", what, err_text(e, text, sizeof(text)));
 }

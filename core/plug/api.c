@@ -147,6 +147,12 @@ adit_auth_agent(const struct adit_auth_req *req)
 	return req->id.agent;
 }
 
+const char *
+adit_auth_method(const struct adit_auth_req *req)
+{
+	return req->method;
+}
+
 const void *
 adit_auth_data(const struct adit_auth_req *req, size_t *len_r)
 {
@@ -234,6 +240,18 @@ adit_auth_reason(struct adit_auth_req *req, const char *fmt, ...)
 }
 
 void
+adit_auth_cause(struct adit_auth_req *req, enum adit_cause cause)
+{
+	req->cause = cause;
+}
+
+int
+adit_auth_attempt(struct adit_auth_req *req, const char *name)
+{
+	return auth_attempt(req, name) == 0 ? 0 : -1;
+}
+
+void
 adit_auth_set_state(struct adit_auth_req *req, void *state, void (*free_fn)(void *))
 {
 	req->state = state;
@@ -283,6 +301,12 @@ bool
 adit_proof_encrypted(const struct adit_proof *proof)
 {
 	return proof->encrypted;
+}
+
+const char *
+adit_proof_fact(const struct adit_proof *proof, const char *key)
+{
+	return facts_get(&proof->facts, key);
 }
 
 int

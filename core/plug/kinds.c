@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "plug/kinds.h"
+#include "tunnel/identity.h"
 
 /* From the member's end on, a table is long enough to have the member. */
 #define SIZE_UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
@@ -31,6 +32,21 @@ take_sized(const void *from, const char *what, size_t least, void *to_r, size_t 
 	return 0;
 }
 
+/* Words as they stand in AUTH, or "*", with one space between them. */
+static int
+check_methods(const char *methods, struct err *e)
+{
+	for (const char *s = methods;; s++) {
+		size_t n = strcspn(s, " ");
+
+		if (!name_valid_n(s, n) && !(n == 1 && *s == '*'))
+			return err_set(e, "its methods are no list of names: \"%.100s\"", methods);
+		s += n;
+		if (*s == '\0')
+			return 0;
+	}
+}
+
 static int
 take_auth(const struct adit_plugin *plugin, struct plugin_ops *ops_r, struct err *e)
 {
@@ -43,7 +59,7 @@ take_auth(const struct adit_plugin *plugin, struct plugin_ops *ops_r, struct err
 		return err_set(e, "is for the server, but has no check()");
 	if (plugin->sides == ADIT_SIDE_AGENT && ops_r->auth.prove == NULL)
 		return err_set(e, "is for the agent, but has no prove()");
-	return 0;
+	return ops_r->auth.methods != NULL ? check_methods(ops_r->auth.methods, e) : 0;
 }
 
 /* A word that can stand in an address: "tcp", "port". */
@@ -128,10 +144,21 @@ static const struct adit_option transport_options[] = {
 	{.name = NULL},
 };
 
+static const struct adit_option auth_options[] = {
+	{
+		.name = "methods",
+		.type = ADIT_OPT_LIST,
+		.sides = ADIT_SIDE_SERVER,
+		.help = "methods whose logins this plugin is asked about, in place of its own; "
+			"\"*\" is every one",
+	},
+	{.name = NULL},
+};
+
 static const struct kind kinds[] = {
-	{ADIT_KIND_TRANSPORT, "transport", true, transport_options, take_transport},
-	{ADIT_KIND_AUTH, "auth", false, no_options, take_auth},
-	{ADIT_KIND_ROUTE, "route", true, no_options, take_route},
+	{ADIT_KIND_TRANSPORT, "transport", true, transport_options, false, take_transport},
+	{ADIT_KIND_AUTH, "auth", false, auth_options, true, take_auth},
+	{ADIT_KIND_ROUTE, "route", true, no_options, false, take_route},
 };
 
 const struct kind *

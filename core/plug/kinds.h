@@ -30,6 +30,7 @@ struct kind {
 	const char *name;                  /* "auth" */
 	bool loop_only;                    /* must be ADIT_RUN_LOOP */
 	const struct adit_option *options; /* that the core adds; ended by a NULL name */
+	bool own_first; /* they came after plugins were built: one of the same name wins */
 	/* Copies plugin->ops after checking that what is needed is there. -EINVAL with e set. */
 	int (*take)(const struct adit_plugin *plugin, struct plugin_ops *ops_r, struct err *e);
 };

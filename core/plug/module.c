@@ -14,6 +14,7 @@
 #include "io/offload.h"
 #include "plug/loader.h"
 #include "plug/module.h"
+#include "tunnel/identity.h"
 #include "util/addr.h"
 
 /* What may wait for the thread of a SERIAL plugin and for the pool of the PARALLEL ones: in all,
@@ -91,6 +92,51 @@ take_listen(struct module *m, const struct adit_conf *conf)
 	return 0;
 }
 
+/* ---- Auth plugins ---------------------------------------------------------------------------- */
+
+/* A plugin of before may have an option of that name, which is its own business. */
+static bool
+has_own(const struct plugin *p, const char *name)
+{
+	for (const struct adit_option *o = p->desc.options; o != NULL && o->name != NULL; o++)
+		if (strcmp(o->name, name) == 0)
+			return true;
+	return false;
+}
+
+static int
+add_method(struct module *m, const struct adit_conf *conf, const char *method)
+{
+	char *before = m->methods;
+
+	if (strcmp(method, "*") != 0 && !name_valid(method))
+		return options_error(conf, "methods",
+			"expects names of methods such as \"password\", or \"*\", but is "
+			"\"%.100s\"", method);
+	m->methods = before == NULL ? xstrdup(method) : xasprintf("%s %s", before, method);
+	free(before);
+	return 0;
+}
+
+static int
+take_methods(struct module *m, const struct plugin *p, const struct adit_conf *conf)
+{
+	const struct setting *s = NULL;
+
+	if (!has_own(p, "methods"))
+		s = options_get(conf, "methods", 1u << ADIT_OPT_LIST);
+	if (s == NULL || s->given == NULL) {
+		m->methods = xstrdup(m->auth.methods != NULL ? m->auth.methods : m->short_name);
+		return 0;
+	}
+	if (s->list[0] == NULL)
+		return options_error(conf, "methods", "needs one method at least");
+	for (char **method = s->list; *method != NULL; method++)
+		if (add_method(m, conf, *method) < 0)
+			return -EINVAL;
+	return 0;
+}
+
 /* ---- Instances ------------------------------------------------------------------------------- */
 
 static struct module *
@@ -120,6 +166,7 @@ module_dispose(struct module *m)
 	helpers_put(m);
 	free(m->per_worker);
 	free(m->listen);
+	free(m->methods);
 	free(m);
 }
 
@@ -137,7 +184,7 @@ check_side(const struct plugin *p, enum adit_side side, struct err *e)
 	return 0;
 }
 
-/* Transports' own options, then the plugin's create(). */
+/* The options that belong to its kind, then the plugin's create(). */
 static int
 module_make(struct module *m, const struct plugin *p, const struct adit_conf *conf, struct err *e)
 {
@@ -146,6 +193,9 @@ module_make(struct module *m, const struct plugin *p, const struct adit_conf *co
 		if (take_listen(m, conf) < 0)
 			return -EINVAL;
 	}
+	if (p->kind->kind == ADIT_KIND_AUTH && options_side(conf) == ADIT_SIDE_SERVER &&
+		take_methods(m, p, conf) < 0)
+		return -EINVAL;
 	if (p->desc.create == NULL || p->desc.create(conf, &m->inst) == 0)
 		return 0;
 	if (e->msg[0] == '\0')

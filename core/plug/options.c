@@ -56,18 +56,30 @@ options_count(const struct adit_option *o)
 	return n;
 }
 
+static bool
+is_declared(const struct adit_option *own, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(own[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* The plugin's options, then those of its kind; NULL behind the last. */
 static const struct adit_option *
 option_at(const struct adit_plugin *plugin, size_t i)
 {
 	const struct adit_option *own = plugin->options;
-	const struct adit_option *added = kind_by_number(plugin->kind)->options;
+	const struct kind *kind = kind_by_number(plugin->kind);
 	size_t n = options_count(own);
 
 	if (i < n)
 		return &own[i];
 	i -= n;
-	return i < options_count(added) ? &added[i] : NULL;
+	for (const struct adit_option *o = kind->options; o->name != NULL; o++)
+		if (!(kind->own_first && is_declared(own, n, o->name)) && i-- == 0)
+			return o;
+	return NULL;
 }
 
 static bool

@@ -140,6 +140,7 @@ agent_session_login(struct agent_session *as)
 
 	as->proof = proof_new(as->base.w, conf->auth, conf->name,
 		conn_encrypted(as->base.conn), m->nonce, as->nonce_server, on_proof, as);
+	facts_copy(&as->base.conn->facts, &as->proof->facts);
 	proof_step(as->proof, "", 0);
 }
 

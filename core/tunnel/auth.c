@@ -95,6 +95,18 @@ req_reset(struct adit_auth_req *req)
 	memcpy(req->id.agent, req->claimed, sizeof(req->id.agent));
 }
 
+/* It is over with these names. */
+static void
+names_end(struct adit_auth_req *req, enum name_end how)
+{
+	const struct limits *l = how != NAME_OPEN ? &req->conf->limits : NULL;
+
+	for (size_t i = 0; i < req->n_attempts; i++)
+		name_gate_end(req->names, req->attempt[i], req->source, how, l,
+			mono_now());
+	req->n_attempts = 0;
+}
+
 /* One holder less; the last one frees. */
 static void
 req_drop(struct adit_auth_req *req)
@@ -109,6 +121,8 @@ req_drop(struct adit_auth_req *req)
 		idmap_fini(&live.reqs);
 	pthread_mutex_unlock(&live.lock);
 	req_reset(req);
+	names_end(req, NAME_OPEN);
+	name_gate_unref(req->names);
 	auth_bytes_wipe(&req->data);
 	facts_fini(&req->facts);
 	if (req->conf != NULL)
@@ -142,6 +156,10 @@ static void next_module(struct adit_auth_req *req);
 static enum adit_verdict
 verdict_checked(struct adit_auth_req *req, enum adit_verdict v)
 {
+	if (req->throttled) { /* the plugin was told, and may not have listened */
+		req_say(req, "too many logins have failed for this name");
+		return ADIT_FAIL;
+	}
 	switch (v) {
 	case ADIT_ALLOW:
 		if (req->id.account[0] != '\0')
@@ -175,6 +193,8 @@ static void
 decide(struct adit_auth_req *req, enum adit_verdict v)
 {
 	if (req->owner == NULL) {
+		if (v == ADIT_DENY)
+			names_end(req, NAME_WRONG);
 		req_drop(req);
 		return;
 	}
@@ -190,6 +210,7 @@ decide(struct adit_auth_req *req, enum adit_verdict v)
 	}
 	if (v != ADIT_ALLOW && req->reason[0] == '\0')
 		req_say(req, v == ADIT_DENY ? "denied" : "could not decide");
+	names_end(req, v == ADIT_ALLOW ? NAME_RIGHT : v == ADIT_DENY ? NAME_WRONG : NAME_OPEN);
 	atomic_store(&req->phase, PHASE_OVER);
 	req->fn(req->owner, req, v);
 	req_drop(req);
@@ -326,6 +347,20 @@ ask(struct adit_auth_req *req)
 	}
 }
 
+/* "*", or the method among the words. */
+static bool
+takes(const struct module *m, const char *method)
+{
+	size_t n, len = strlen(method);
+
+	for (const char *s = m->methods; *s != '\0'; s += n + (s[n] == ' ')) {
+		n = strcspn(s, " ");
+		if ((n == 1 && *s == '*') || (n == len && memcmp(s, method, n) == 0))
+			return true;
+	}
+	return false;
+}
+
 static void
 next_module(struct adit_auth_req *req)
 {
@@ -334,8 +369,10 @@ next_module(struct adit_auth_req *req)
 	while (req->next < all->n_auth) {
 		const struct module *m = all->auth[req->next++];
 
-		if (strcmp(m->short_name, req->method) == 0) {
+		if (takes(m, req->method)) {
 			req->module = m;
+			req->reason[0] = '\0';
+			req->cause = ADIT_CAUSE_OTHER;
 			ask(req);
 			return;
 		}
@@ -344,6 +381,8 @@ next_module(struct adit_auth_req *req)
 		req_say(req, "no plugin for this method");
 	else if (req->reason[0] == '\0')
 		req_say(req, "no plugin knows this credential");
+	if (req->module != NULL && req->cause == ADIT_CAUSE_OTHER)
+		req->cause = ADIT_CAUSE_UNKNOWN;
 	decide(req, ADIT_DENY);
 }
 
@@ -384,7 +423,8 @@ req_new(struct worker *w, struct server_conf *conf, const struct auth_input *in,
 	atomic_init(&req->phase, PHASE_IDLE);
 	atomic_init(&req->holds, 1);
 	atomic_init(&req->gone, false);
-	req->job.source = in->source;
+	req->job.source = req->source = in->source;
+	req->names = in->names != NULL ? name_gate_ref(in->names) : NULL;
 	req->job.work = on_check_work;
 	req->job.done = on_check_done;
 	req->late.deliver = on_late;
@@ -446,6 +486,28 @@ auth_cancel(struct adit_auth_req *req)
 		tell_cancelled(req);
 }
 
+int
+auth_attempt(struct adit_auth_req *req, const char *name)
+{
+	uint64_t key = name_gate_key(name);
+	int64_t ms = 1000;
+
+	for (size_t i = 0; i < req->n_attempts; i++)
+		if (req->attempt[i] == key)
+			return req->throttled ? -EBUSY : 0;
+	if (req->names == NULL)
+		return 0;
+	if (req->n_attempts < AUTH_NAMES_MAX)
+		ms = name_gate_begin(req->names, key, req->source, &req->conf->limits, mono_now());
+	if (ms > 0) {
+		req->throttled = true;
+		req->retry_ms = MAX(req->retry_ms, ms);
+		return -EBUSY;
+	}
+	req->attempt[req->n_attempts++] = key;
+	return req->throttled ? -EBUSY : 0;
+}
+
 /* True if an answer is due. Sets *post_r if the worker waits for it. Under the lock. */
 static bool
 answer_take(struct adit_auth_req *req, enum adit_verdict v, bool *post_r)
@@ -485,198 +547,4 @@ auth_finish(struct adit_auth_req *req, enum adit_verdict verdict)
 			  "answered already; ignored");
 	if (post)
 		answer_post(req);
-}
-
-/* ---- Agent ----------------------------------------------------------------------------------- */
-
-static void
-proof_destroy(struct adit_proof *proof)
-{
-	if (proof->state_free != NULL)
-		proof->state_free(proof->state);
-	auth_bytes_wipe(&proof->data);
-	auth_bytes_wipe(&proof->out);
-	if (proof->secret != NULL) {
-		explicit_bzero(proof->secret, strlen(proof->secret));
-		free(proof->secret);
-	}
-	explicit_bzero(proof, sizeof(*proof));
-	free(proof);
-}
-
-static void
-proof_call(struct adit_proof *proof)
-{
-	const struct module *m = proof->module;
-
-	if (proof->confirming)
-		proof->err = m->auth.confirm(m->inst, proof);
-	else
-		proof->err = m->auth.prove(m->inst, proof);
-}
-
-static void
-proof_say(struct adit_proof *proof, const char *what)
-{
-	snprintf(proof->error, sizeof(proof->error), "%s: %s", proof->module->plugin->name, what);
-	proof->err = -1;
-}
-
-/* The plugin has answered. On the worker; fn may free the proof. */
-static void
-proof_done(struct adit_proof *proof)
-{
-	if (proof->err != 0 && proof->error[0] == '\0')
-		proof_say(proof, proof->confirming ? "the server is not the right one"
-						   : "no proof can be made");
-	proof->err = proof->err != 0 ? -1 : 0;
-	if (proof->err == 0 && !proof->confirming && proof->out.p == NULL)
-		auth_bytes_set(&proof->out, NULL, 0);
-	proof->fn(proof->owner, proof, proof->err);
-}
-
-static void
-on_proof_work(struct job *job)
-{
-	proof_call(container_of(job, struct adit_proof, job));
-}
-
-static void
-on_proof_done(struct job *job)
-{
-	struct adit_proof *proof = container_of(job, struct adit_proof, job);
-
-	proof->busy = false;
-	if (proof->owner == NULL || job->late) {
-		proof_destroy(proof);
-		return;
-	}
-	if (job->unworked)
-		proof_say(proof, "its helper was stopped");
-	proof_done(proof);
-}
-
-struct adit_proof *
-proof_new(struct worker *w, const struct module *module, const char *agent, bool encrypted,
-	const uint8_t *nonce_agent, const uint8_t *nonce_server, proof_fn *fn, void *owner)
-{
-	struct adit_proof *proof = xcalloc(1, sizeof(*proof));
-
-	must(owner != NULL && name_valid(agent));
-	proof->w = w;
-	proof->module = module;
-	proof->fn = fn;
-	proof->owner = owner;
-	snprintf(proof->agent, sizeof(proof->agent), "%s", agent);
-	proof->encrypted = encrypted;
-	memcpy(proof->nonce_agent, nonce_agent, ADIT_NONCE_SIZE);
-	memcpy(proof->nonce_server, nonce_server, ADIT_NONCE_SIZE);
-	proof->job.work = on_proof_work;
-	proof->job.done = on_proof_done;
-	return proof;
-}
-
-static void
-proof_run(struct adit_proof *proof, const void *data, size_t len)
-{
-	const struct module *m = proof->module;
-
-	WORKER_OWNS(proof->w);
-	must(!proof->busy);
-	auth_bytes_wipe(&proof->out);
-	if (auth_bytes_set(&proof->data, data, len) < 0) {
-		proof_say(proof, "the server's message is too long");
-	} else if (m->helpers == NULL) {
-		worker_note(proof->w, m->plugin->name);
-		proof_call(proof);
-	} else {
-		proof->job.cancelled = false;
-		proof->busy = offload_submit(m->helpers, proof->w, &proof->job) == 0;
-		if (proof->busy)
-			return;
-		proof_say(proof, "too much waits for it");
-	}
-	proof_done(proof);
-}
-
-void
-proof_step(struct adit_proof *proof, const void *data, size_t len)
-{
-	if (proof->begun)
-		proof->step++;
-	proof->begun = true;
-	proof_run(proof, data, len);
-}
-
-void
-proof_confirm(struct adit_proof *proof, const void *data, size_t len)
-{
-	proof->confirming = true;
-	if (proof->module->auth.confirm != NULL)
-		proof_run(proof, data, len);
-	else
-		proof->fn(proof->owner, proof, 0);
-}
-
-void
-proof_free(struct adit_proof *proof)
-{
-	if (proof == NULL)
-		return;
-	proof->owner = NULL;
-	if (!proof->busy)
-		proof_destroy(proof);
-}
-
-/* ---- Credentials that are made --------------------------------------------------------------- */
-
-static int
-issued(const struct module *m, int rc, struct adit_issue *issue)
-{
-	if (rc == 0 && issue->secret != NULL)
-		return 0;
-	if (issue->error[0] == '\0')
-		snprintf(issue->error, sizeof(issue->error), "%s: made no credential",
-			m->plugin->name);
-	return -1;
-}
-
-int
-auth_issue(const struct modules *modules, struct adit_issue *issue)
-{
-	for (size_t i = 0; i < modules->n_auth; i++) {
-		const struct module *m = modules->auth[i];
-
-		if (m->auth.issue != NULL)
-			return issued(m, m->auth.issue(m->inst, issue), issue);
-	}
-	snprintf(issue->error, sizeof(issue->error),
-		"no auth plugin of this configuration can make a credential");
-	return -1;
-}
-
-int
-auth_invite(const struct modules *modules, struct adit_issue *issue)
-{
-	must(issue->valid_for > 0);
-	for (size_t i = 0; i < modules->n_auth; i++) {
-		const struct module *m = modules->auth[i];
-
-		if (m->auth.invite != NULL)
-			return issued(m, m->auth.invite(m->inst, issue), issue);
-	}
-	snprintf(issue->error, sizeof(issue->error),
-		"no auth plugin of this configuration can make an invite");
-	return -1;
-}
-
-void
-issue_fini(struct adit_issue *issue)
-{
-	if (issue->secret != NULL) {
-		explicit_bzero(issue->secret, strlen(issue->secret));
-		free(issue->secret);
-	}
-	free(issue->stored);
-	issue->secret = issue->stored = NULL;
 }

@@ -16,6 +16,7 @@
 #include "io/worker.h"
 #include "tunnel/conf.h"
 #include "tunnel/identity.h"
+#include "tunnel/name_gate.h"
 #include "util/facts.h"
 
 struct auth_bytes {
@@ -33,9 +34,12 @@ void auth_bytes_wipe(struct auth_bytes *b);
  *   ALLOW     req->id and req->reply are set
  *   CONTINUE  req->challenge is to be sent; auth_answer() goes on
  *   DENY      refused; req->reason is for the log
- *   FAIL      could not be decided; likewise
+ *   FAIL      could not be decided; likewise; with req->throttled after req->retry_ms another try
+ *             makes sense
  * After anything but CONTINUE the request is freed when fn returns. */
 typedef void auth_fn(void *owner, struct adit_auth_req *req, enum adit_verdict verdict);
+
+#define AUTH_NAMES_MAX 4 /* that one login may claim */
 
 struct adit_auth_req {
 	struct worker *w;         /* a reference: late answers may come after its end */
@@ -54,8 +58,15 @@ struct adit_auth_req {
 	struct auth_bytes data, challenge, reply;
 	struct identity id; /* id.agent: as claimed, or what adit_auth_rename() made of it */
 	char reason[256];
+	enum adit_cause cause;
 	void *state;
 	void (*state_free)(void *);
+	/* Whom it claims to be: */
+	struct name_gate *names; /* a reference, or NULL */
+	uint64_t source, attempt[AUTH_NAMES_MAX]; /* name_gate_key() of each */
+	size_t n_attempts;
+	bool throttled;   /* one of them, or one too many, was refused */
+	int64_t retry_ms; /* then another try makes sense after this */
 	/* How a verdict comes back: */
 	atomic_int phase;     /* enum auth_phase in auth.c: guards late against double answers */
 	atomic_uint holds;    /* the login itself, and cancel_job while it is under way */
@@ -70,6 +81,7 @@ struct auth_input {
 	const char *method, *agent; /* checked names */
 	const char *peer;           /* numeric address without port */
 	uint64_t source;            /* addr_source_key(): bounds queued work for each source */
+	struct name_gate *names;    /* a reference is taken; NULL: names may be tried at will */
 	bool encrypted;
 	const struct facts *facts;  /* about the link, or NULL; copied */
 	const uint8_t *nonce_agent, *nonce_server;
@@ -90,6 +102,9 @@ void auth_cancel(struct adit_auth_req *req);
 /* How references to the configuration go back to the main thread; set once before workers start. It
  * is called on w's thread. An answer that comes when w has stopped keeps its reference for ever. */
 void auth_set_release(void (*release)(struct worker *w, struct server_conf *conf));
+
+/* adit_auth_attempt(); the thread that may touch req. 0 or -EBUSY. */
+int auth_attempt(struct adit_auth_req *req, const char *name);
 
 /* adit_auth_finish(): any thread. A second answer is logged and ignored, even to a login that is
  * over. */
@@ -112,6 +127,7 @@ struct adit_proof {
 	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
 	unsigned step;
 	struct auth_bytes data, out;
+	struct facts facts; /* about the link; the caller's to fill in */
 	char *secret; /* that the login has brought, or NULL; wiped by proof_free() */
 	char error[256];
 	void *state;

@@ -33,6 +33,7 @@ struct module {
 	struct offload *helpers; /* SERIAL: its own thread; PARALLEL: the shared pool; LOOP: NULL */
 	void **per_worker;       /* LOOP with worker_init: WORKERS_MAX pointers; else NULL */
 	const char *short_name;  /* name without its kind: "token" */
+	char *methods;           /* auth at the server: separated by spaces, or "*"; else NULL */
 	union {                  /* the core's own complete copies */
 		struct adit_auth_ops auth;
 		struct adit_transport_ops transport;

@@ -9,20 +9,18 @@
 #include <stdlib.h>
 
 #include "tunnel/gate.h"
+#include "tunnel/penalty.h"
 #include "util/list.h"
 #include "util/map.h"
 #include "wire/code.h"
 
 #define SOURCES_MAX 65536
-#define FAILS_MAX 20 /* doublings */
 
 struct source {
 	uint64_t key;
 	struct list node; /* in gate->sources, least recently used first */
 	unsigned pending; /* links that have not logged in */
-	unsigned fails;
-	struct mono until; /* its penalty is over */
-	bool refused;      /* until then */
+	struct penalty penalty;
 };
 
 struct gate {
@@ -98,24 +96,22 @@ source_get(struct gate *g, uint64_t key)
 	return s;
 }
 
-/* A source that has been good for as long as the longest penalty starts anew. */
-static void
-forgive(struct source *s, const struct limits *l, struct mono now)
+static struct penalty_rule
+rule_of(const struct limits *l)
 {
-	if (!mono_before(now, s->until))
-		s->refused = false;
-	if (!mono_before(now, mono_add_ms(s->until, l->penalty_max)))
-		s->fails = 0;
+	return (struct penalty_rule){l->fail_penalty, l->penalty_from, l->penalty_max};
 }
 
 static uint16_t
 judge(struct gate *g, struct source *s, const struct limits *l, struct mono now,
 	const char **text_r, int64_t *retry_ms_r)
 {
-	forgive(s, l, now);
+	const struct penalty_rule rule = rule_of(l);
+
+	penalty_forgive(&s->penalty, &rule, now);
 	*retry_ms_r = 1000;
-	if (s->refused) {
-		*retry_ms_r = MAX(mono_diff_ms(s->until, now), 1);
+	if (s->penalty.refused) {
+		*retry_ms_r = MAX(mono_diff_ms(s->penalty.until, now), 1);
 		*text_r = "too many failed logins from this address";
 		return CODE_BUSY;
 	}
@@ -158,7 +154,7 @@ gate_leave(struct gate *g, uint64_t source)
 	must(s != NULL && s->pending > 0 && g->pending > 0);
 	s->pending--;
 	g->pending--;
-	if (s->pending == 0 && s->fails == 0)
+	if (s->pending == 0 && s->penalty.fails == 0)
 		source_free(g, s);
 	pthread_mutex_unlock(&g->lock);
 }
@@ -166,21 +162,11 @@ gate_leave(struct gate *g, uint64_t source)
 int64_t
 gate_fail(struct gate *g, uint64_t source, const struct limits *l, struct mono now)
 {
-	struct source *s;
+	const struct penalty_rule rule = rule_of(l);
 	int64_t ms;
 
 	pthread_mutex_lock(&g->lock);
-	s = source_get(g, source);
-	forgive(s, l, now);
-	ms = l->fail_penalty << MIN(s->fails, FAILS_MAX);
-	if (s->fails < FAILS_MAX)
-		s->fails++;
-	if (mono_before(s->until, now))
-		s->until = now;
-	ms = MIN(mono_diff_ms(s->until, now) + ms, l->penalty_max);
-	s->until = mono_add_ms(now, ms);
-	if (l->fail_penalty > 0 && ms >= l->penalty_from)
-		s->refused = true;
+	ms = penalty_add(&source_get(g, source)->penalty, &rule, now);
 	pthread_mutex_unlock(&g->lock);
 	return ms;
 }

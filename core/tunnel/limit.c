@@ -34,6 +34,8 @@ limits_conflict(const struct limits *l)
 		return "unauthenticated_per_source must not be above unauthenticated";
 	if (l->penalty_from > l->penalty_max)
 		return "penalty_from must not be above penalty_max";
+	if (l->account_penalty_from > l->account_penalty_max)
+		return "account_penalty_from must not be above account_penalty_max";
 	if (l->opening_per_session > l->streams_per_session)
 		return "opening_per_session must not be above streams_per_session";
 	if (l->flow_idle > l->flow_idle_lasting)

@@ -68,7 +68,12 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 	X(fd_reserve, COUNT, 64, 8, 10000, "descriptors kept from public connections")             \
 	X(fail_penalty, MS, 5000, 0, 600000, "penalty of an address for a failed login")           \
 	X(penalty_from, MS, 15000, 0, 3600000, "penalty at which an address is refused")           \
-	X(penalty_max, MS, 600000, 0, 86400000, "penalty that an address can reach")
+	X(penalty_max, MS, 600000, 0, 86400000, "penalty that an address can reach")            \
+	X(account_fail_penalty, MS, 1000, 0, 600000,                                               \
+		"the same for an account's name, wherever the failed logins come from; 0: none")   \
+	X(account_penalty_from, MS, 10000, 0, 3600000,                                             \
+		"penalty at which logins to an account are refused, but from where it is known")   \
+	X(account_penalty_max, MS, 600000, 0, 86400000, "penalty that an account can reach")
 
 struct limits {
 #define X(name, unit, dflt, min, max, help) int64_t name;

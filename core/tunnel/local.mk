@@ -17,9 +17,13 @@ core_sources += \
 	%D%/group.c %D%/group.h \
 	%D%/http_watch.c %D%/http_watch.h \
 	%D%/identity.c %D%/identity.h \
+	%D%/issue.c \
 	%D%/limit.c %D%/limit.h \
 	%D%/module.c \
+	%D%/name_gate.c %D%/name_gate.h \
+	%D%/penalty.c %D%/penalty.h \
 	%D%/place.c %D%/place.h \
+	%D%/proof.c \
 	%D%/registry.c %D%/registry.h \
 	%D%/request_log.c %D%/request_log.h \
 	%D%/roster.c %D%/roster.h \

@@ -318,6 +318,7 @@ server_start(struct worker *main, struct server_conf *conf, void (*drained)(void
 	timer_init(&s->drain_timer, main, "drain", on_drain_timer);
 	s->registry = registry_new();
 	s->gate = gate_new();
+	s->names = name_gate_new();
 	budget_init(&s->budget, conf->limits.unread_budget, conf->workers);
 	auth_set_release(server_release_conf);
 	rc = start_workers(s, e);
@@ -389,6 +390,7 @@ server_free(struct server *s)
 	free(s->sw);
 	registry_free(s->registry);
 	gate_free(s->gate);
+	name_gate_unref(s->names);
 	budget_fini(&s->budget);
 	server_conf_unref(s->conf);
 	free(s->workers);

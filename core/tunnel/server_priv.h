@@ -58,6 +58,7 @@ struct server {
 	struct server_conf *conf; /* in force; main thread */
 	struct registry *registry;
 	struct gate *gate;
+	struct name_gate *names;
 	struct budget budget;
 	struct list listeners; /* struct agent_listener; main thread */
 	struct timer sweep, drain_timer;
@@ -128,6 +129,7 @@ struct server_session {
 	struct mono asked; /* when AUTH came */
 	struct timer refuse; /* the answer to a wrong login waits for its time */
 	uint16_t refuse_code;
+	uint32_t refuse_retry_ms;
 	bool logged_in;
 	uint64_t instance; /* as HELLO says; see registry.h */
 	uint8_t member;

@@ -17,6 +17,7 @@
 #include "util/units.h"
 
 #define REFUSE_AFTER_MS 20 /* every wrong login is answered this long after it was asked */
+#define BUSY_RETRY_MS 5000 /* when it could not be decided */
 
 const char *
 server_session_name(const struct server_session *ss)
@@ -88,15 +89,16 @@ on_refuse(struct timer *t)
 	struct server_session *ss = container_of(t, struct server_session, refuse);
 	uint16_t code = ss->refuse_code;
 
-	mux_send_auth_fail(&ss->base.mux, code, code == CODE_BUSY ? 5000 : 0, code_text(code));
+	mux_send_auth_fail(&ss->base.mux, code, ss->refuse_retry_ms, code_text(code));
 }
 
 static void
-refuse_login(struct server_session *ss, uint16_t code)
+refuse_login(struct server_session *ss, uint16_t code, int64_t retry_ms)
 {
 	int64_t passed = mono_diff_ms(ss->base.w->now, ss->asked);
 
 	ss->refuse_code = code;
+	ss->refuse_retry_ms = (uint32_t)retry_ms;
 	timer_start(&ss->refuse, MAX(REFUSE_AFTER_MS - passed, 0));
 }
 
@@ -165,7 +167,10 @@ on_verdict(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
 		req->method, req->reason[0] != '\0' ? req->reason : "wrong credential");
 	if (verdict == ADIT_DENY)
 		server_session_fail_at_gate(ss);
-	refuse_login(ss, verdict == ADIT_DENY ? CODE_AUTH_FAILED : CODE_BUSY);
+	if (verdict == ADIT_DENY)
+		refuse_login(ss, CODE_AUTH_FAILED, 0);
+	else
+		refuse_login(ss, CODE_BUSY, req->throttled ? req->retry_ms : BUSY_RETRY_MS);
 }
 
 static void
@@ -192,6 +197,7 @@ on_auth(struct mux *m, const struct msg_auth *auth)
 		.agent = text_copy(agent, sizeof(agent), auth->agent),
 		.peer = ss->from_host,
 		.source = ss->source,
+		.names = ss->sw->srv->names,
 		.encrypted = conn_encrypted(ss->base.conn),
 		.facts = &ss->base.conn->facts,
 		.nonce_agent = ss->nonce_agent,

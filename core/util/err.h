@@ -14,7 +14,7 @@
 struct err {
 	char file[256]; /* "" if the error has no place */
 	int line;       /* 0 if none */
-	char msg[768];
+	char msg[1024];
 };
 
 /* Sets e (which may be NULL) and returns -EINVAL, so that `return err_set(…)` reads well. */

@@ -8,9 +8,13 @@
  * agent already knows two fresh nonces of 32 bytes, one from each side, so most methods need no
  * further round. Secrets must never travel in clear unless adit_auth_encrypted() says so.
  *
- * The method's name on the wire is the plugin's name without "auth-".
+ * The method's name on the wire is the agent's plugin's name without "auth-". At the server every
+ * plugin whose `methods` have it is asked, in the order of the configuration.
  *
  * Stable: see adit/plugin.h. History, newest first:
+ *   2026-11-21  a chain of plugins: methods in struct adit_auth_ops, the option `methods` of every
+ *               auth plugin, adit_auth_method(), adit_auth_attempt(), adit_auth_cause(),
+ *               adit_proof_fact()
  *   2026-11-21  invites: invite() in struct adit_auth_ops, adit_issue_valid_for(),
  *               adit_proof_secret()
  *   2026-11-21  adit_auth_fact()
@@ -36,6 +40,18 @@ enum adit_verdict {
 	ADIT_CONTINUE = 4, /* adit_auth_challenge() was called; check() comes with the answer */
 	ADIT_LATER = 5,    /* adit_auth_finish() will be called, once, from any thread */
 	ADIT_FAIL = 6,     /* the plugin could not decide (outage): refused, not counted as a try */
+};
+
+/* Why a login is denied, for counters: adit_auth_cause(). */
+enum adit_cause {
+	ADIT_CAUSE_OTHER = 0,
+	ADIT_CAUSE_UNKNOWN = 1,     /* nobody, no key, no token of this name */
+	ADIT_CAUSE_WRONG = 2,       /* known, but not proved */
+	ADIT_CAUSE_EXPIRED = 3,
+	ADIT_CAUSE_TOO_EARLY = 4,
+	ADIT_CAUSE_FORBIDDEN = 5,   /* right, but not from here or not for this */
+	ADIT_CAUSE_MALFORMED = 6,   /* no message of this method */
+	ADIT_CAUSE_UNENCRYPTED = 7, /* not over such a link */
 };
 
 struct adit_auth_req; /* one login at the server */
@@ -76,6 +92,10 @@ struct adit_auth_ops {
 	 * its own; else as issue(). It is known to the running server when this returns. NULL: the
 	 * plugin has no invites. */
 	int (*invite)(const void *inst, struct adit_issue *issue);
+	/* Server. The methods whose logins it is asked about, separated by spaces: "password"; "*"
+	 * is every one. NULL: its own name without "auth-". The option `methods`, which the core
+	 * gives every auth plugin of a server (a list), says otherwise. */
+	const char *methods;
 	/* New members are added here and nowhere else. */
 };
 
@@ -83,6 +103,8 @@ struct adit_auth_ops {
 
 /* The name that the agent gives itself: 1 to 64 of [A-Za-z0-9._-]. Not yet verified. */
 ADIT_EXPORT const char *adit_auth_agent(const struct adit_auth_req *req);
+/* The method as the agent said it: 1 to 64 of [A-Za-z0-9._-]. */
+ADIT_EXPORT const char *adit_auth_method(const struct adit_auth_req *req);
 /* The agent's message of this step; never NULL, *len_r up to ADIT_AUTH_DATA_MAX. */
 ADIT_EXPORT const void *adit_auth_data(const struct adit_auth_req *req, size_t *len_r);
 /* 0 for the first message, then 1, 2 … after each challenge. */
@@ -111,6 +133,14 @@ ADIT_EXPORT int adit_auth_grant(struct adit_auth_req *req, const char *key, cons
 /* Why it was denied, for the server's log only; the agent always sees the same text. */
 ADIT_EXPORT void adit_auth_reason(struct adit_auth_req *req, const char *fmt, ...)
 	ADIT_PRINTF(2, 3);
+/* Counts a login that is denied under this cause. What else counts is ADIT_CAUSE_OTHER. */
+ADIT_EXPORT void adit_auth_cause(struct adit_auth_req *req, enum adit_cause cause);
+/* Says whom this login claims to be, before anything about it is looked up, so that names that are
+ * there and names that are not are the same. If the login is denied it counts against the name as
+ * well as against the address. 0; or -1: too many have failed for it, return ADIT_FAIL without
+ * looking (whatever else is returned counts as that). For what can be guessed: passwords. At most 4
+ * names in one login; the same again is harmless. */
+ADIT_EXPORT int adit_auth_attempt(struct adit_auth_req *req, const char *name);
 /* Keeps something between the steps; free_fn (may be NULL) is called when the login is over, on the
  * session's worker or, if that has stopped meanwhile, on the thread that answered late. */
 ADIT_EXPORT void adit_auth_set_state(struct adit_auth_req *req, void *state,
@@ -128,6 +158,8 @@ ADIT_EXPORT unsigned adit_proof_step(const struct adit_proof *proof);
 ADIT_EXPORT const void *adit_proof_data(const struct adit_proof *proof, size_t *len_r);
 ADIT_EXPORT const void *adit_proof_nonce(const struct adit_proof *proof, enum adit_side from);
 ADIT_EXPORT bool adit_proof_encrypted(const struct adit_proof *proof);
+/* What the agent's own link says, as adit_auth_fact() does at the server. */
+ADIT_EXPORT const char *adit_proof_fact(const struct adit_proof *proof, const char *key);
 /* The message to send. Copies. 0, or -1 if too long. */
 ADIT_EXPORT int adit_proof_send(struct adit_proof *proof, const void *data, size_t len);
 /* Why no proof can be made, for the person at the agent. Always returns -1. */

@@ -14,6 +14,7 @@
  *
  * History, newest first (one dated line for each addition):
  *   2026-11-21  files that are read outside create(): adit_file_read()
+ *   2026-11-21  auth.h: methods, causes, attempts at a name
  *   2026-11-21  options that are lists of files: ADIT_OPT_PATHS
  *   2026-11-21  auth.h: adit_auth_fact()
  *   2026-11-21  transport.h: layers stand on one another, move between workers and are told

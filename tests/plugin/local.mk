@@ -2,16 +2,19 @@
 
 # Plugins made for tests. The -rpath makes libtool build what it will not install.
 test_plugins = \
+	%D%/auth-chain.la \
 	%D%/auth-facts.la \
 	%D%/auth-larger.la \
 	%D%/auth-later.la \
 	%D%/auth-mood.la \
+	%D%/auth-own-methods.la \
 	%D%/auth-serial.la \
 	%D%/auth-smaller.la \
 	%D%/auth-twostep.la \
 	%D%/transport-bare.la \
 	%D%/transport-older.la \
 	%D%/auth-bad-default.la \
+	%D%/auth-bad-methods.la \
 	%D%/auth-bad-stride.la \
 	%D%/auth-function.la \
 	%D%/auth-liar.la \
@@ -36,6 +39,9 @@ test_plugins = \
 check_LTLIBRARIES += $(test_plugins)
 test_plugin_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += %D%/refused/refused.h
+%C%_auth_chain_la_SOURCES = %D%/good/auth-chain.c
+%C%_auth_chain_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_chain_la_LIBADD = $(plugin_libadd)
 %C%_auth_facts_la_SOURCES = %D%/good/auth-facts.c
 %C%_auth_facts_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_facts_la_LIBADD = $(plugin_libadd)
@@ -48,6 +54,9 @@ EXTRA_DIST += %D%/refused/refused.h
 %C%_auth_mood_la_SOURCES = %D%/good/auth-mood.c
 %C%_auth_mood_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_mood_la_LIBADD = $(plugin_libadd)
+%C%_auth_own_methods_la_SOURCES = %D%/good/auth-own-methods.c
+%C%_auth_own_methods_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_own_methods_la_LIBADD = $(plugin_libadd)
 %C%_auth_serial_la_SOURCES = %D%/good/auth-serial.c
 %C%_auth_serial_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_serial_la_LIBADD = $(plugin_libadd)
@@ -66,6 +75,9 @@ EXTRA_DIST += %D%/refused/refused.h
 %C%_auth_bad_default_la_SOURCES = %D%/refused/auth-bad-default.c
 %C%_auth_bad_default_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_bad_default_la_LIBADD = $(plugin_libadd)
+%C%_auth_bad_methods_la_SOURCES = %D%/refused/auth-bad-methods.c
+%C%_auth_bad_methods_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_bad_methods_la_LIBADD = $(plugin_libadd)
 %C%_auth_bad_stride_la_SOURCES = %D%/refused/auth-bad-stride.c
 %C%_auth_bad_stride_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_bad_stride_la_LIBADD = $(plugin_libadd)

@@ -17,6 +17,7 @@ static struct worker *w;
 static struct server_conf login_conf;
 static struct module *login_modules[4];
 static bool login_encrypted;
+static struct facts login_facts; /* what the agent's link says */
 static uint8_t nonce_agent[ADIT_NONCE_SIZE] = "0123456789abcdefghijklmnopqrstu";
 static uint8_t nonce_server[ADIT_NONCE_SIZE] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ01234";
 
@@ -25,6 +26,7 @@ struct login {
 	struct adit_auth_req *req;
 	struct adit_proof *proof; /* NULL: the test answers itself */
 	enum adit_verdict verdict; /* 0: not yet */
+	enum adit_cause cause;
 	bool confirmed;
 	char secret[80]; /* that the agent got */
 	char account[65], agent[65], ports[64], reason[256], error[256];
@@ -50,6 +52,7 @@ on_login(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
 	const char *ports = identity_granted(&req->id, "ports");
 
 	l->verdict = verdict;
+	l->cause = req->cause;
 	snprintf(l->account, sizeof(l->account), "%s", req->id.account);
 	snprintf(l->agent, sizeof(l->agent), "%s", req->id.agent);
 	snprintf(l->reason, sizeof(l->reason), "%s", req->reason);
@@ -115,6 +118,7 @@ login_agent(struct login *l, const struct module *m, const char *agent)
 	memset(l, 0, sizeof(*l));
 	logins_open++;
 	l->proof = proof_new(w, m, agent, login_encrypted, nonce_agent, nonce_server, on_proof, l);
+	facts_copy(&login_facts, &l->proof->facts);
 	proof_step(l->proof, NULL, 0);
 }
 

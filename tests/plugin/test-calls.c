@@ -141,6 +141,73 @@ test_sizes(void)
 	drop();
 }
 
+static struct module *
+make_chain(const char *name, const char *methods)
+{
+	struct option_value v[] = {{.key = "name", .type = VALUE_STRING, .str = name},
+		{.key = "methods", .type = VALUE_STRING, .str = methods}};
+
+	return make("auth-chain", v, methods != NULL ? 2 : 1, ADIT_SIDE_SERVER);
+}
+
+static enum adit_verdict
+ask(struct login *l, const char *method, const char *agent)
+{
+	memset(l, 0, sizeof(*l));
+	login_begin(l, method, agent, NULL, 0);
+	return l->verdict;
+}
+
+/* Two instances and their methods. */
+static void
+test_chain(void)
+{
+	struct option_value own = {.key = "methods", .type = VALUE_INT, .num = 7};
+	struct login l;
+
+	login_modules[0] = make_chain("web1", NULL);
+	login_modules[1] = make_chain("web2", "two");
+	login_modules[2] = make_chain("web3", "*");
+	login_setup(3);
+	is_int(ask(&l, "one", "web1"), ADIT_ALLOW, "a plugin names its methods");
+	is_str(l.account, "web1.one", "one");
+	is_int(ask(&l, "two", "web1"), ADIT_ALLOW, "and the other");
+	is_int(ask(&l, "chain", "web1"), ADIT_DENY, "its own name is none of them then");
+	is_int(ask(&l, "two", "web2"), ADIT_ALLOW, "NEXT leads to the next instance");
+	is_str(l.account, "web2.two", "whose account counts");
+	is_int(ask(&l, "one", "web2"), ADIT_DENY, "which takes the method of its option alone");
+	is_int(ask(&l, "three", "web3"), ADIT_ALLOW, "or any");
+	is_int(ask(&l, "one", "nobody"), ADIT_DENY, "DENY");
+	is_int(l.cause, ADIT_CAUSE_UNKNOWN, "with a cause");
+	for (size_t i = 0; i < 3; i++)
+		module_free(login_modules[i]);
+	login_modules[0] = make("auth-own-methods", &own, 1, ADIT_SIDE_SERVER);
+	login_setup(1);
+	is_int(ask(&l, "own-methods", "web1"), ADIT_ALLOW,
+		"an older plugin's own option of that name means what it meant");
+	is_int(ask(&l, "other", "web1"), ADIT_DENY, "and its operations end where they ended");
+	module_free(login_modules[0]);
+}
+
+static void
+test_facts(void)
+{
+	struct module *agent = make("auth-chain", NULL, 0, ADIT_SIDE_AGENT);
+	struct login l;
+
+	login_modules[0] = make_chain("web1", "chain");
+	login_setup(1);
+	login_agent(&l, agent, "web1");
+	is_int(l.verdict, 0, "without a fact there is no proof");
+	is_str(l.error, "the link says nothing", "which is said");
+	facts_set(&login_facts, "key", "value");
+	login_agent(&l, agent, "web1");
+	is_int(l.verdict, ADIT_ALLOW, "the agent's half sees what its link says");
+	facts_fini(&login_facts);
+	module_free(login_modules[0]);
+	module_free(agent);
+}
+
 static void
 test_workers(void)
 {
@@ -170,6 +237,8 @@ main(void)
 	test_parallel();
 	test_later();
 	test_sizes();
+	test_chain();
+	test_facts();
 	test_workers();
 	login_end();
 	folder_end();

@@ -55,6 +55,8 @@ test_descriptors(void)
 		{"auth-no-prove", "%/auth-no-prove.so: is for the agent, but has no prove()"},
 		{"auth-small-ops", "%/auth-small-ops.so: its table of auth operations says that it "
 				   "has 4 bytes, but 16 are needed at least"},
+		{"auth-bad-methods", "%/auth-bad-methods.so: its methods are no list of names: "
+				     "\"one  two\""},
 		{"auth-liar", "%/auth-liar.so: its descriptor says that it has "},
 		{"auth-short", "%/auth-short.so: its descriptor says that it has 16 bytes, but "},
 		{"auth-wrong-kind", "%/auth-wrong-kind.so: is of kind \"route\", but its name "
@@ -282,7 +284,7 @@ test_instances(void)
 	v.key = "silly";
 	is_int(create("auth-mood", &v, 1, ADIT_SIDE_SERVER, &m), -EINVAL, "an unknown option");
 	is_str(e.msg, "auth-mood has no option \"silly\"; it has complaint, silent, fail_worker, "
-		      "room", "is refused with those that there are");
+		      "room, methods", "is refused with those that there are");
 	is_int(create("auth-mood", NULL, 0, ADIT_SIDE_AGENT, &m), -EINVAL, "the wrong side");
 	is_str(err_text(&e, text, sizeof(text)),
 		"/etc/x.conf:12: auth-mood cannot be used by the agent", "is refused");
@@ -306,7 +308,11 @@ test_info(void)
 		"option.fail_worker.type=bool\noption.fail_worker.required=no\n"
 		"option.fail_worker.help=worker_init() fails\n"
 		"option.room.type=size\noption.room.default=64KiB\noption.room.min=1KiB\n"
-		"option.room.max=1MiB\noption.room.required=no\noption.room.help=\n";
+		"option.room.max=1MiB\noption.room.required=no\noption.room.help=\n"
+		"option.methods.type=list\noption.methods.required=no\n"
+		"option.methods.sides=server\n"
+		"option.methods.help=methods whose logins this plugin is asked about, in place of "
+		"its own; \"*\" is every one\n";
 	char *got = NULL;
 	size_t n = 0;
 	FILE *out = open_memstream(&got, &n);

@@ -82,12 +82,14 @@ TESTS += $(http_tests)
 
 plug_tests = \
 	%D%/test-auth \
+	%D%/test-auth-chain \
 	%D%/test-identity \
 	%D%/test-options \
 	%D%/test-proof
 check_PROGRAMS += $(plug_tests)
 TESTS += $(plug_tests)
 %C%_test_auth_LDADD = $(unit_libs)
+%C%_test_auth_chain_LDADD = $(unit_libs)
 %C%_test_identity_LDADD = $(unit_libs)
 %C%_test_options_LDADD = $(unit_libs)
 %C%_test_proof_LDADD = $(unit_libs)
@@ -154,6 +156,7 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 
 # Who may log in, who owns what, and whose bytes have waited long enough.
 tunnel_tests = %D%/test-backoff %D%/test-budget %D%/test-door %D%/test-flow %D%/test-gate \
+	%D%/test-name-gate \
 	%D%/test-group %D%/test-place %D%/test-registry %D%/test-server-worker %D%/test-unread \
 	%D%/test-walk
 check_PROGRAMS += $(tunnel_tests)
@@ -163,6 +166,7 @@ TESTS += $(tunnel_tests)
 %C%_test_flow_LDADD = $(unit_libs)
 %C%_test_budget_LDADD = $(unit_libs)
 %C%_test_gate_LDADD = $(unit_libs)
+%C%_test_name_gate_LDADD = $(unit_libs)
 %C%_test_group_LDADD = $(unit_libs)
 %C%_test_place_LDADD = $(unit_libs)
 %C%_test_registry_LDADD = $(unit_libs)

@@ -40,6 +40,7 @@ static sem_t gate, at_gate;
 
 static struct adit_plugin descs[3] = {{.name = "auth-a"}, {.name = "auth-b"}, {.name = "auth-c"}};
 static check_fn *scripts[3];
+static char words[][8] = {"m", "other"};
 static struct module mods[3], *list[3] = {&mods[0], &mods[1], &mods[2]};
 static struct server_conf conf;
 
@@ -84,6 +85,7 @@ setup(size_t n, check_fn *first, check_fn *second, check_fn *third)
 		mods[i].plugin = &descs[i];
 		mods[i].inst = &scripts[i];
 		mods[i].short_name = i < 2 ? "m" : "other";
+		mods[i].methods = i < 2 ? words[0] : words[1];
 		mods[i].auth.check = run_script;
 		mods[i].auth.cancel = run_cancel;
 	}

@@ -228,7 +228,7 @@ test_refusals(void)
 	refuses(string("completely", "x"),
 		"auth-test has no option \"completely\"; it has word, free, count, any, on, off, "
 		"room, wait, patience, place, nowhere, many, none, files, "
-		"server_only");
+		"server_only, methods");
 	refuses(string("needed", "x"),
 		"auth-test: \"needed\" is an option for the agent, not for the server");
 }

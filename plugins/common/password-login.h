@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The one message of the method "password": a byte with the length of the user's name, the name, and
- * the password to the end. Only over links that are encrypted, which is the caller's business, and
- * so is wiping. Pure; for every plugin that takes this method. */
+/* The one message of the method "password": a byte with the length of the user's name, the name,
+ * and the password to the end. Only over links that are encrypted, which is the caller's business,
+ * and so is wiping. Pure; for every plugin that takes this method. */
 
 #ifndef ADIT_PLUGINS_PASSWORD_LOGIN_H
 #define ADIT_PLUGINS_PASSWORD_LOGIN_H

@@ -294,7 +294,7 @@ def info(site, path):
 
 @pytest.mark.parametrize("name,kind,run_where,sides,names", [
     ("transport-tcp", "transport", "loop", "server,agent", {"listen", "allow_plain"}),
-    ("auth-token", "auth", "loop", "server,agent", {"file", "invite", "token_file"}),
+    ("auth-token", "auth", "loop", "server,agent", {"file", "invite", "methods", "token_file"}),
     ("route-port", "route", "loop", "server", {"bind", "range"}),
     ("route-udp", "route", "loop", "server", {"bind", "range"}),
 ])

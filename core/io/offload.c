@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "io/thread.h"
 #include "io/worker.h"
@@ -20,13 +21,15 @@
 struct offload {
 	pthread_mutex_t lock; /* protects all below */
 	pthread_cond_t more;  /* a job, or stop */
+	pthread_cond_t ended; /* the last helper has */
 	struct list queue;
 	unsigned n_queued, max_queue;
 	struct idmap sources; /* source to its number of jobs, as a pointer */
 	unsigned max_per_source;
 	pthread_t *threads;
-	unsigned n_threads, max_threads, n_idle;
+	unsigned n_threads, max_threads, n_idle, n_alive;
 	bool stop;
+	bool orphan; /* nobody waits for the helpers any more: the last one frees */
 	char *name;
 };
 
@@ -87,6 +90,31 @@ take(struct offload *o)
 	return list_entry(n, struct job, node);
 }
 
+static void
+destroy(struct offload *o)
+{
+	idmap_fini(&o->sources);
+	pthread_cond_destroy(&o->ended);
+	pthread_cond_destroy(&o->more);
+	pthread_mutex_destroy(&o->lock);
+	free(o->threads);
+	free(o->name);
+	free(o);
+}
+
+/* Under the lock, which it gives back. */
+static void
+leave(struct offload *o)
+{
+	bool last = --o->n_alive == 0, orphan = o->orphan;
+
+	if (last)
+		pthread_cond_signal(&o->ended);
+	pthread_mutex_unlock(&o->lock);
+	if (last && orphan)
+		destroy(o);
+}
+
 static void *
 helper(void *arg)
 {
@@ -106,7 +134,7 @@ helper(void *arg)
 		answer(job);
 		pthread_mutex_lock(&o->lock);
 	}
-	pthread_mutex_unlock(&o->lock);
+	leave(o);
 	return NULL;
 }
 
@@ -119,8 +147,10 @@ add_thread(struct offload *o)
 	if (o->n_threads == o->max_threads)
 		return true;
 	snprintf(name, sizeof(name), "%.10s-%u", o->name, o->n_threads);
-	if (thread_start(&o->threads[o->n_threads], name, helper, o) == 0)
+	if (thread_start(&o->threads[o->n_threads], name, helper, o) == 0) {
 		o->n_threads++;
+		o->n_alive++;
+	}
 	return o->n_threads > 0;
 }
 
@@ -137,10 +167,15 @@ struct offload *
 offload_new(const char *name, unsigned threads, unsigned max_queue, unsigned max_per_source)
 {
 	struct offload *o = xcalloc(1, sizeof(*o));
+	pthread_condattr_t attr;
 
 	must(threads > 0 && max_queue > 0 && max_per_source > 0);
+	must(pthread_condattr_init(&attr) == 0);
+	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	must(pthread_mutex_init(&o->lock, NULL) == 0);
 	must(pthread_cond_init(&o->more, NULL) == 0);
+	must(pthread_cond_init(&o->ended, &attr) == 0);
+	pthread_condattr_destroy(&attr);
 	list_init(&o->queue);
 	o->max_queue = max_queue;
 	o->max_per_source = max_per_source;
@@ -200,10 +235,42 @@ offload_free(struct offload *o)
 	empty_queue(o);
 	for (unsigned i = 0; i < o->n_threads; i++)
 		must(pthread_join(o->threads[i], NULL) == 0);
-	idmap_fini(&o->sources);
-	pthread_cond_destroy(&o->more);
-	pthread_mutex_destroy(&o->lock);
-	free(o->threads);
-	free(o->name);
-	free(o);
+	destroy(o);
+}
+
+/* True if no helper is left at the end of the wait; else they are on their own. */
+static bool
+wait_ended(struct offload *o, int64_t wait_ms)
+{
+	struct timespec until;
+	bool all;
+
+	must(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+	until.tv_sec += wait_ms / 1000;
+	until.tv_nsec += wait_ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&o->lock);
+	while (o->n_alive > 0 && pthread_cond_timedwait(&o->ended, &o->lock, &until) == 0)
+		;
+	all = o->n_alive == 0;
+	for (unsigned i = 0; !all && i < o->n_threads; i++)
+		must(pthread_detach(o->threads[i]) == 0);
+	o->orphan = !all;
+	pthread_mutex_unlock(&o->lock);
+	return all;
+}
+
+int
+offload_end(struct offload *o, int64_t wait_ms)
+{
+	empty_queue(o);
+	if (!wait_ended(o, wait_ms))
+		return -ETIMEDOUT;
+	for (unsigned i = 0; i < o->n_threads; i++)
+		must(pthread_join(o->threads[i], NULL) == 0);
+	destroy(o);
+	return 0;
 }

@@ -46,6 +46,10 @@ struct offload *offload_new(const char *name, unsigned threads, unsigned max_que
  * may submit any more. NULL is harmless. Not from a helper. */
 void offload_free(struct offload *o);
 
+/* The same, but waits for wait_ms at most. 0; or -ETIMEDOUT when a job does not return: then o
+ * frees itself when the last one does, if ever, and whatever work() uses has to stay until then. */
+int offload_end(struct offload *o, int64_t wait_ms);
+
 /* Any worker, on its thread; fills in job->w and job->msg, the rest is the caller's. 0, or -EBUSY
  * when a bound is reached or no thread can be had (then done() will not come). */
 int offload_submit(struct offload *o, struct worker *w, struct job *job);

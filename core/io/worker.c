@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/conn.h"
@@ -26,6 +27,9 @@
 
 #define SLOW_TURN_US 20000
 #define CHUNKS_KEPT 8
+#define JOIN_STEP_MS 100
+#define END_WAIT_MS 20000 /* also for thousands of sessions under a sanitizer */
+#define END_LOG_MS 2000
 #define EPOLL_BELOW 1024 /* descriptors among which a loop's own is looked for */
 #define LOOP_FLAGS (EVBACKEND_EPOLL | EVFLAG_NOENV)
 
@@ -46,7 +50,7 @@ static void
 begin_turn(struct worker *w)
 {
 	w->now = w->turn_began = w->noted_at = mono_now();
-	w->what = "loop";
+	__atomic_store_n(&w->what, "loop", __ATOMIC_RELAXED);
 	w->slowest = NULL;
 	w->slowest_ns = 0;
 	w->in_turn = true;
@@ -63,7 +67,7 @@ worker_note(struct worker *w, const char *what)
 		w->slowest_ns = ns;
 	}
 	w->now = w->noted_at = now;
-	w->what = what;
+	__atomic_store_n(&w->what, what, __ATOMIC_RELAXED);
 }
 
 static void
@@ -392,6 +396,56 @@ worker_join(struct worker *w)
 		must(pthread_join(w->thread, NULL) == 0);
 	}
 	worker_close(w);
+}
+
+/* In short steps: the time that pthread_timedjoin_np() takes can be set anew by anybody. */
+static int
+join_until(pthread_t thread, struct mono end)
+{
+	struct timespec step;
+
+	for (;;) {
+		must(clock_gettime(CLOCK_REALTIME, &step) == 0);
+		step.tv_nsec += JOIN_STEP_MS * 1000000;
+		if (step.tv_nsec >= 1000000000) {
+			step.tv_sec++;
+			step.tv_nsec -= 1000000000;
+		}
+		if (pthread_timedjoin_np(thread, NULL, &step) == 0)
+			return 0;
+		if (mono_diff_ms(mono_now(), end) >= 0)
+			return -ETIMEDOUT;
+	}
+}
+
+int
+workers_join(struct worker **w, unsigned n, int64_t wait_ms, const char **what_r)
+{
+	struct mono end = mono_add_ms(mono_now(), wait_ms);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (w[i] == NULL)
+			continue;
+		must(w[i]->index != WORKER_MAIN);
+		if (join_until(w[i]->thread, end) < 0) {
+			*what_r = __atomic_load_n(&w[i]->what, __ATOMIC_RELAXED);
+			return -ETIMEDOUT;
+		}
+		worker_close(w[i]);
+	}
+	return 0;
+}
+
+void
+workers_end(struct worker **w, unsigned n)
+{
+	const char *what;
+
+	if (workers_join(w, n, END_WAIT_MS, &what) == 0)
+		return;
+	log_error("a worker does not come back from \"%s\": ending without it", what);
+	log_stop(END_LOG_MS);
+	_exit(EXIT_FAILURE);
 }
 
 void

@@ -72,7 +72,8 @@ struct worker {
 	struct list leaving; /* struct conn: links that nobody owns any more */
 	struct mono now;     /* of this turn; refreshed by worker_note() */
 	struct mono turn_began, noted_at;
-	const char *what, *slowest; /* what runs now, what took longest in this turn */
+	const char *what;    /* runs now; read by workers_join(), too */
+	const char *slowest; /* took longest in this turn */
 	int64_t slowest_ns;
 	uint8_t *scratch;    /* WORKER_SCRATCH bytes, for reading */
 	uint8_t *datagrams;  /* a batch, made by io/dgram.c; or NULL */
@@ -102,6 +103,14 @@ void worker_stop(struct worker *w);
 
 /* Waits for the thread and frees; for the main worker only frees. NULL is harmless. */
 void worker_join(struct worker *w);
+
+/* The same for n of them together (NULL is harmless), but waits for at most wait_ms. 0; or
+ * -ETIMEDOUT when one does not come back from what it calls: then it stays, with all that is its,
+ * and those behind it as well. what_r says what it does, for the log. */
+int workers_join(struct worker **w, unsigned n, int64_t wait_ms, const char **what_r);
+/* For the end of a program: waits for them for 20 s. When one does not come back, a plugin's call
+ * has it for good; then this says so and ends the process with status 1: nothing can be freed. */
+void workers_end(struct worker **w, unsigned n);
 
 /* Any thread: whoever will post later and cannot know when worker_join() comes keeps a reference.
  * Then only the memory outlives worker_join(): posts are answered with -ESHUTDOWN. */

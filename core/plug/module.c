@@ -16,46 +16,42 @@
 #include "plug/module.h"
 #include "tunnel/identity.h"
 #include "util/addr.h"
+#include "util/log.h"
 
-/* What may wait for the thread of a SERIAL plugin and for the pool of the PARALLEL ones: in all,
- * and for one source of logins, so that one that knocks cannot lock out the others. */
+/* What may wait for the thread of a SERIAL instance and for the pool of a PARALLEL one: in all, and
+ * for one source of logins, so that one that knocks cannot lock out the others. Every instance has
+ * its own, so that one whose calls do not return holds up no other, nor what a reload makes. */
 #define SERIAL_QUEUE 64
 #define SERIAL_PER_SOURCE 4
 #define POOL_THREADS 4
 #define POOL_QUEUE 256
 #define POOL_PER_SOURCE 8
 
-static struct {
-	struct offload *offload;
-	unsigned users;
-} pool;
+/* How long the end of an instance waits for a call that is under way. */
+#define END_WAIT_MS 2000
 
 static struct offload *
 helpers_get(const struct adit_plugin *p)
 {
-	if (p->run == ADIT_RUN_LOOP)
-		return NULL;
-	if (p->run == ADIT_RUN_SERIAL)
+	switch ((enum adit_run)p->run) {
+	case ADIT_RUN_SERIAL:
 		return offload_new(p->name, 1, SERIAL_QUEUE, SERIAL_PER_SOURCE);
-	if (pool.users++ == 0)
-		pool.offload = offload_new("plugins", POOL_THREADS, POOL_QUEUE, POOL_PER_SOURCE);
-	return pool.offload;
+	case ADIT_RUN_PARALLEL:
+		return offload_new(p->name, POOL_THREADS, POOL_QUEUE, POOL_PER_SOURCE);
+	case ADIT_RUN_LOOP:
+		break;
+	}
+	return NULL;
 }
 
-/* Afterwards no call of the instance is under way. The pool's other users wait for nothing: a
- * configuration goes when the last login that used it is over. */
-static void
+/* False: a call of the instance is under way, which does not return. */
+static bool
 helpers_put(struct module *m)
 {
-	if (m->helpers == NULL)
-		return;
-	if (m->helpers != pool.offload)
-		offload_free(m->helpers);
-	else if (--pool.users == 0) {
-		offload_free(pool.offload);
-		pool.offload = NULL;
-	}
+	bool ended = m->helpers == NULL || offload_end(m->helpers, END_WAIT_MS) == 0;
+
 	m->helpers = NULL;
+	return ended;
 }
 
 /* ---- Transports ------------------------------------------------------------------------------ */
@@ -146,6 +142,7 @@ module_new(const struct plugin *p)
 
 	m->plugin = &p->desc;
 	m->short_name = p->short_name;
+	m->owed = xcalloc(1, sizeof(*m->owed));
 	switch (p->kind->kind) {
 	case ADIT_KIND_AUTH: m->auth = p->ops.auth; break;
 	case ADIT_KIND_ROUTE: m->route = p->ops.route; break;
@@ -159,12 +156,12 @@ module_new(const struct plugin *p)
 	return m;
 }
 
-/* Frees all but the instance itself. */
+/* Frees all but the instance itself and its helpers. */
 static void
 module_dispose(struct module *m)
 {
-	helpers_put(m);
 	free(m->per_worker);
+	free(m->owed);
 	free(m->listen);
 	free(m->methods);
 	free(m);
@@ -241,7 +238,11 @@ module_free(struct module *m)
 {
 	if (m == NULL)
 		return;
-	helpers_put(m);
+	if (!helpers_put(m)) {
+		log_warn("%s: a call does not return; its instance is left as it is",
+			m->plugin->name);
+		return;
+	}
 	if (m->plugin->destroy != NULL)
 		m->plugin->destroy(m->inst);
 	module_dispose(m);

@@ -23,9 +23,9 @@ int module_create(const char *plugin_dir, const char *name, const struct option_
 	enum adit_side side, const char *conf_file, int conf_line, struct module **m_r,
 	struct err *e);
 
-/* Ends its helper threads (waiting for calls under way) and frees the instance. Workers that wait
- * for answers must still run, and modules_worker_fini() must have been called on each. NULL is
- * harmless. */
+/* Ends its helper threads and frees the instance. Workers that wait for answers must still run, and
+ * modules_worker_fini() must have been called on each. Waits two seconds for a call that is under
+ * way; if it does not return, the instance is left as it is, for good. NULL is harmless. */
 void module_free(struct module *m);
 
 /* Loads the plugin of one file and prints what it says of itself, as key=value lines: abi, name,

@@ -546,7 +546,6 @@ agent_free(struct agent *a)
 		member_wait(&a->member[i]);
 	for (unsigned i = 0; i < a->n_workers && a->workers[i] != NULL; i++)
 		worker_stop(a->workers[i]);
-	for (unsigned i = 0; i < a->n_workers; i++)
-		worker_join(a->workers[i]);
+	workers_end(a->workers, a->n_workers);
 	unref(a);
 }

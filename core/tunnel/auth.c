@@ -61,10 +61,20 @@ enum auth_phase {
 	PHASE_OVER,     /* fn is told the final verdict */
 };
 
+/* How many logins may wait for late answers of one plugin; those that were cancelled count until
+ * they are answered, so that a plugin that never does it costs memory up to here only. */
+#define OWED_MAX 1024
+
+/* A request is known by its address, so memory of those that were answered late rests for a while:
+ * a second answer must not meet another login there. */
+#define RESTING 256
+
 /* All requests that there are, so that an answer to one that is over is seen for what it is. */
 static struct {
-	pthread_mutex_t lock; /* protects reqs, and changes of phase while others may answer */
+	pthread_mutex_t lock; /* protects all below, and changes of phase while others may answer */
 	struct idmap reqs;    /* address -> the request */
+	void *resting[RESTING];
+	unsigned next_rest;
 } live = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void (*release_conf)(struct worker *w, struct server_conf *conf);
@@ -107,11 +117,26 @@ names_end(struct adit_auth_req *req, enum name_end how)
 	req->n_attempts = 0;
 }
 
+/* What is to be freed now in place of req. */
+static void *
+rest(struct adit_auth_req *req)
+{
+	void *rested;
+
+	pthread_mutex_lock(&live.lock);
+	rested = live.resting[live.next_rest];
+	live.resting[live.next_rest] = req;
+	live.next_rest = (live.next_rest + 1) % RESTING;
+	pthread_mutex_unlock(&live.lock);
+	return rested;
+}
+
 /* One holder less; the last one frees. */
 static void
 req_drop(struct adit_auth_req *req)
 {
 	struct worker *w = req->w;
+	bool answered = req->answered;
 
 	if (atomic_fetch_sub(&req->holds, 1) > 1)
 		return;
@@ -128,7 +153,7 @@ req_drop(struct adit_auth_req *req)
 	if (req->conf != NULL)
 		release_conf(w, req->conf);
 	explicit_bzero(req, sizeof(*req));
-	free(req);
+	free(answered ? rest(req) : req);
 	worker_unref(w);
 }
 
@@ -278,6 +303,8 @@ checked(struct adit_auth_req *req, enum adit_verdict v)
 	must(before == PHASE_CHECKING || before == PHASE_EARLY);
 	atomic_store(&req->phase,
 		v == ADIT_LATER && before == PHASE_CHECKING ? PHASE_WAITING : PHASE_IDLE);
+	if (atomic_load(&req->phase) == PHASE_WAITING && req->module->owed != NULL)
+		atomic_fetch_add(req->module->owed, 1);
 	pthread_mutex_unlock(&live.lock);
 	if (before == PHASE_EARLY && v == ADIT_LATER)
 		return req->answer;
@@ -332,6 +359,11 @@ ask(struct adit_auth_req *req)
 	const struct module *m = req->module;
 
 	auth_bytes_wipe(&req->challenge);
+	if (m->owed != NULL && atomic_load(m->owed) >= OWED_MAX) {
+		req_say(req, "too many logins wait for its answers");
+		decide(req, ADIT_FAIL);
+		return;
+	}
 	atomic_store(&req->phase, PHASE_CHECKING);
 	if (m->helpers == NULL) {
 		worker_note(req->w, m->plugin->name);
@@ -517,7 +549,10 @@ answer_take(struct adit_auth_req *req, enum adit_verdict v, bool *post_r)
 	if (phase != PHASE_CHECKING && phase != PHASE_WAITING)
 		return false;
 	req->answer = v != ADIT_LATER ? v : ADIT_FAIL;
+	req->answered = true;
 	*post_r = phase == PHASE_WAITING;
+	if (*post_r && req->module->owed != NULL)
+		atomic_fetch_sub(req->module->owed, 1);
 	atomic_store(&req->phase, *post_r ? PHASE_ANSWERED : PHASE_EARLY);
 	return true;
 }

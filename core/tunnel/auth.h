@@ -71,6 +71,7 @@ struct adit_auth_req {
 	atomic_int phase;     /* enum auth_phase in auth.c: guards late against double answers */
 	atomic_uint holds;    /* the login itself, and cancel_job while it is under way */
 	atomic_bool gone;     /* cancelled: a helper need not begin */
+	bool answered;        /* by adit_auth_finish(), at least once */
 	struct job job;       /* check() under way on a helper */
 	struct job cancel_job;
 	struct mbox_msg late; /* adit_auth_finish() from another thread */

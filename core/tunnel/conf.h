@@ -30,7 +30,8 @@ struct door;
 struct module {
 	const struct adit_plugin *plugin; /* the core's own copy, complete to today's size */
 	void *inst;
-	struct offload *helpers; /* SERIAL: its own thread; PARALLEL: the shared pool; LOOP: NULL */
+	struct offload *helpers; /* SERIAL: one thread; PARALLEL: a few; LOOP: NULL */
+	atomic_uint *owed; /* logins of which it has promised an answer; NULL: not counted */
 	void **per_worker;       /* LOOP with worker_init: WORKERS_MAX pointers; else NULL */
 	const char *short_name;  /* name without its kind: "token" */
 	char *methods;           /* auth at the server: separated by spaces, or "*"; else NULL */

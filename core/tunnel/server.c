@@ -383,8 +383,7 @@ server_free(struct server *s)
 		(void)post_drain(s->workers[i], true); /* says goodbye within its last turn */
 		worker_stop(s->workers[i]);
 	}
-	for (unsigned i = 0; i < s->n_workers; i++)
-		worker_join(s->workers[i]);
+	workers_end(s->workers, s->n_workers);
 	for (unsigned i = 0; s->sw != NULL && i < s->n_parts; i++)
 		server_worker_free(s->sw[i]);
 	free(s->sw);

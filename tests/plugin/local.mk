@@ -8,6 +8,9 @@ test_plugins = \
 	%D%/auth-later.la \
 	%D%/auth-mood.la \
 	%D%/auth-own-methods.la \
+	%D%/auth-odd-loop.la \
+	%D%/auth-odd-parallel.la \
+	%D%/auth-odd-serial.la \
 	%D%/auth-serial.la \
 	%D%/auth-smaller.la \
 	%D%/auth-twostep.la \
@@ -57,6 +60,19 @@ EXTRA_DIST += %D%/refused/refused.h
 %C%_auth_own_methods_la_SOURCES = %D%/good/auth-own-methods.c
 %C%_auth_own_methods_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_own_methods_la_LIBADD = $(plugin_libadd)
+%C%_auth_odd_loop_la_SOURCES = %D%/good/auth-odd.c
+%C%_auth_odd_loop_la_CPPFLAGS = $(AM_CPPFLAGS) -DRUN=ADIT_RUN_LOOP -DNAME='"auth-odd-loop"'
+%C%_auth_odd_loop_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_odd_loop_la_LIBADD = $(plugin_libadd)
+%C%_auth_odd_parallel_la_SOURCES = %D%/good/auth-odd.c
+%C%_auth_odd_parallel_la_CPPFLAGS = $(AM_CPPFLAGS) -DRUN=ADIT_RUN_PARALLEL \
+	-DNAME='"auth-odd-parallel"'
+%C%_auth_odd_parallel_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_odd_parallel_la_LIBADD = $(plugin_libadd)
+%C%_auth_odd_serial_la_SOURCES = %D%/good/auth-odd.c
+%C%_auth_odd_serial_la_CPPFLAGS = $(AM_CPPFLAGS) -DRUN=ADIT_RUN_SERIAL -DNAME='"auth-odd-serial"'
+%C%_auth_odd_serial_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_odd_serial_la_LIBADD = $(plugin_libadd)
 %C%_auth_serial_la_SOURCES = %D%/good/auth-serial.c
 %C%_auth_serial_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_serial_la_LIBADD = $(plugin_libadd)
@@ -148,6 +164,7 @@ plugin_tests = \
 	%D%/test-calls \
 	%D%/test-child \
 	%D%/test-loader \
+	%D%/test-odd \
 	%D%/test-reread \
 	%D%/test-shared \
 	%D%/test-token-login
@@ -159,6 +176,9 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_loader_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_loader_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_loader_LDADD = $(unit_libs)
+%C%_test_odd_CPPFLAGS = $(plugin_test_cppflags)
+%C%_test_odd_LDFLAGS = $(plugin_test_ldflags)
+%C%_test_odd_LDADD = $(unit_libs)
 %C%_test_calls_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_calls_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_calls_LDADD = $(unit_libs)

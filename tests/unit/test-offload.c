@@ -316,6 +316,33 @@ test_late_answer(void)
 	offload_free(o);
 }
 
+/* An end that does not wait for ever: what does not return is on its own from then on. */
+static void
+test_end(void)
+{
+	struct offload *o = offload_new("end", 2, 10, 10);
+	struct task t[2];
+
+	task_init(&t[0], 5, false);
+	t[0].stop = w;
+	must(offload_submit(o, w, &t[0].job) == 0);
+	worker_run(w);
+	is_int(offload_end(o, 60000), 0, "helpers that are idle end at once");
+	o = offload_new("end", 2, 10, 10);
+	for (int i = 0; i < 2; i++) {
+		task_init(&t[i], 5, i == 0);
+		must(offload_submit(o, w, &t[i].job) == 0);
+	}
+	down(&t[0].at_gate);
+	down(&t[1].at_gate);
+	is_int(offload_end(o, 10), -ETIMEDOUT, "one that works is not waited for for ever");
+	t[0].stop = w;
+	sem_post(&t[0].gate);
+	worker_run(w);
+	ok(t[0].done == 1 && t[0].worked > 0 && !t[0].cancelled,
+		"it still answers, and frees what is left");
+}
+
 int
 main(void)
 {
@@ -329,6 +356,7 @@ main(void)
 	test_free_queued();
 	test_worker_gone();
 	test_late_answer();
+	test_end();
 	worker_join(w);
 	return done_testing();
 }

@@ -341,6 +341,33 @@ test_life(void)
 }
 
 static void
+stand(void *gate)
+{
+	while (sem_wait(gate) != 0)
+		;
+}
+
+static void
+test_join_several(void)
+{
+	struct worker *w[3] = {NULL};
+	const char *what = NULL;
+	sem_t gate;
+
+	must(sem_init(&gate, 0, 0) == 0);
+	must(worker_start(0, "adit-w0", NULL, NULL, NULL, &w[0]) == 0);
+	must(worker_start(1, "adit-w1", NULL, NULL, NULL, &w[2]) == 0);
+	post_call(w[2], stand, &gate);
+	worker_stop(w[0]);
+	worker_stop(w[2]);
+	is_int(workers_join(w, 3, 10, &what), -ETIMEDOUT, "one that hangs is left");
+	ok(what != NULL, "it is said in what");
+	sem_post(&gate);
+	is_int(workers_join(&w[2], 1, 60000, &what), 0, "one that comes back is joined");
+	sem_destroy(&gate);
+}
+
+static void
 test_name(void)
 {
 	struct facts f = {.inits = 0};
@@ -567,6 +594,7 @@ main(void)
 	test_timers();
 	test_last_turn();
 	test_life();
+	test_join_several();
 	test_name();
 	test_messages();
 	test_slow();

@@ -41,7 +41,8 @@ answer(void *arg)
 	else if (len != 4 || memcmp(data, first ? "open" : "more", 4) != 0)
 		adit_auth_finish(req, ADIT_DENY);
 	else
-		adit_auth_finish(req, adit_auth_account(req, "later") == 0 ? ADIT_ALLOW : ADIT_FAIL);
+		adit_auth_finish(req,
+			adit_auth_account(req, "later") == 0 ? ADIT_ALLOW : ADIT_FAIL);
 	return NULL;
 }
 

@@ -27,7 +27,8 @@ extern const struct adit_plugin adit_plugin;
 static int
 take(struct word *w, const struct adit_conf *conf)
 {
-	const char *path = adit_conf_string(conf, "word_file"), *first = adit_conf_list(conf, "names", 0);
+	const char *path = adit_conf_string(conf, "word_file");
+	const char *first = adit_conf_list(conf, "names", 0);
 	char junk[16];
 
 	adit_random(junk, sizeof(junk));
@@ -156,7 +157,8 @@ check(const void *inst, void *worker, struct adit_auth_req *req)
 		adit_auth_reason(req, "the word is another");
 		return ADIT_DENY;
 	}
-	return allow(w, req, sum_all(w, adit_auth_agent(req), adit_auth_state(req), agent, server, 2));
+	return allow(w, req,
+		sum_all(w, adit_auth_agent(req), adit_auth_state(req), agent, server, 2));
 }
 
 static int
@@ -228,7 +230,8 @@ static const struct adit_option options[] = {
 	{.name = "word_file", .type = ADIT_OPT_PATH, .required = 1, .help = "the shared word"},
 	{.name = "account", .type = ADIT_OPT_STRING, .sides = ADIT_SIDE_SERVER, .dflt = "frozen",
 		.help = "whose agents these are"},
-	{.name = "least", .type = ADIT_OPT_INT, .dflt = "3", .min = 1, .max = 9, .help = "a number"},
+	{.name = "least", .type = ADIT_OPT_INT, .dflt = "3", .min = 1, .max = 9,
+		.help = "a number"},
 	{.name = "loud", .type = ADIT_OPT_BOOL, .dflt = "false", .help = "yes or no"},
 	{.name = "room", .type = ADIT_OPT_SIZE, .dflt = "64KiB", .min = 1, .max = 1 << 20,
 		.help = "a size"},

@@ -15,6 +15,7 @@
 #include "ctl/agent_join.h"
 #include "ctl/agent_options.h"
 #include "ctl/agent_report.h"
+#include "ctl/keygen.h"
 #include "ctl/main.h"
 #include "ctl/memory.h"
 #include "ctl/plugset.h"
@@ -204,6 +205,8 @@ dispatch(const struct agent_options *o)
 		return agent_join(o);
 	case AGENT_LEAVE:
 		return agent_leave(o);
+	case AGENT_KEYGEN:
+		return keygen(o);
 	case AGENT_USAGE:
 		fputs(agent_options_usage, stderr);
 		return EXIT_USAGE;

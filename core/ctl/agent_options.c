@@ -37,6 +37,8 @@ const char agent_options_help[] =
 	"                                join a server by the line that 'aditctl invite' printed\n"
 	"                                there; \"-\" reads it from standard input\n"
 	"       adit leave [NAME]        forget a server that was joined\n"
+	"       adit keygen [--out FILE] [--comment TEXT]\n"
+	"                                make a key to log in with, and print the server's line\n"
 	"\n"
 	"  -p, --port N            the public port to ask for; else the server picks one\n"
 	"  -n, --name NAME         the tunnel's name; with join the server's, for --server\n"
@@ -86,6 +88,8 @@ enum {
 	OPT_LOG_REQUESTS,
 	OPT_TOKEN,
 	OPT_FORCE,
+	OPT_OUT,
+	OPT_COMMENT,
 };
 
 static const char letters[] = ":p:n:s:t:c:qhV";
@@ -111,6 +115,8 @@ static const struct option long_options[] = {
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
 	{"log-requests", required_argument, NULL, OPT_LOG_REQUESTS},
 	{"force", no_argument, NULL, OPT_FORCE},
+	{"out", required_argument, NULL, OPT_OUT},
+	{"comment", required_argument, NULL, OPT_COMMENT},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -198,6 +204,12 @@ take_option(int opt, struct agent_options *o, struct err *e)
 	case OPT_FORCE:
 		o->force = true;
 		return 0;
+	case OPT_OUT:
+		o->out = optarg;
+		return 0;
+	case OPT_COMMENT:
+		o->comment = optarg;
+		return 0;
 	case OPT_NO_RECONNECT:
 		o->request.no_reconnect = true;
 		return 0;
@@ -273,9 +285,24 @@ take_join(int argc, char **argv, struct agent_options *o, struct err *e)
 }
 
 static int
+take_keygen(int argc, char **argv, struct agent_options *o, struct err *e)
+{
+	const struct agent_request *r = &o->request;
+
+	if (argc > 1)
+		return err_set(e, "unexpected '%s'; a file is given by --out", argv[1]);
+	if (o->action == AGENT_CHECK || r->target != NULL || r->port != NULL || r->tunnel != NULL ||
+		r->server != NULL || r->token_file != NULL || r->file != NULL)
+		return err_set(e, "of all options keygen takes --out, --comment, --plugin-dir and "
+				  "--quiet only");
+	o->action = AGENT_KEYGEN;
+	return 0;
+}
+
+static int
 take_command(int argc, char **argv, struct agent_options *o, struct err *e)
 {
-	static const char *const commands[] = {"tcp", "udp", "run", "join", "leave",
+	static const char *const commands[] = {"tcp", "udp", "run", "join", "leave", "keygen",
 		NULL};
 	const char *near;
 
@@ -291,11 +318,13 @@ take_command(int argc, char **argv, struct agent_options *o, struct err *e)
 		return take_run(argc, argv, o, e);
 	if (strcmp(argv[0], "join") == 0 || strcmp(argv[0], "leave") == 0)
 		return take_join(argc, argv, o, e);
+	if (strcmp(argv[0], "keygen") == 0)
+		return take_keygen(argc, argv, o, e);
 	near = units_nearest(argv[0], commands);
 	if (near != NULL)
 		return err_set(e, "no command '%s'; did you mean '%s'?", argv[0], near);
-	return err_set(e, "no command '%s'; there are tcp, udp, run, join and leave",
-		argv[0]);
+	return err_set(e, "no command '%s'; there are tcp, udp, run, join, leave and "
+			  "keygen", argv[0]);
 }
 
 int
@@ -317,6 +346,9 @@ agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err
 	if (rc == 0 && o.force && o.action != AGENT_JOIN && o.action != AGENT_HELP &&
 		o.action != AGENT_VERSION)
 		rc = err_set(e, "--force belongs to join");
+	if (rc == 0 && (o.out != NULL || o.comment != NULL) && o.action != AGENT_KEYGEN &&
+		o.action != AGENT_HELP && o.action != AGENT_VERSION)
+		rc = err_set(e, "--out and --comment belong to keygen");
 	if (rc == 0)
 		*o_r = o;
 	return rc;

@@ -15,6 +15,7 @@ enum agent_action {
 	AGENT_CHECK,
 	AGENT_JOIN,
 	AGENT_LEAVE,
+	AGENT_KEYGEN,
 	AGENT_USAGE,
 	AGENT_HELP,
 	AGENT_VERSION,
@@ -24,6 +25,7 @@ struct agent_options {
 	enum agent_action action;
 	struct agent_request request;
 	char *line; /* join: the line, or "-"; leave: the server, or NULL */
+	const char *out, *comment; /* keygen */
 	bool quiet, force;
 	struct command_log log;
 };

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ctl/source.h"
+#include "ctl/user_dir.h"
 #include "tunnel/identity.h"
 #include "util/compiler.h"
 #include "util/file.h"
@@ -32,17 +33,6 @@ static const char conf_text[] =
 	"transport-tls = { pin = \"%s\"; };\n";
 
 /* ---- Names ----------------------------------------------------------------------------------- */
-
-/* The user's folder of adit; NULL: there is no home. */
-static char *
-user_dir(void)
-{
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-	if (xdg != NULL && xdg[0] == '/')
-		return xasprintf("%s/adit", xdg);
-	return home != NULL && home[0] == '/' ? xasprintf("%s/.config/adit", home) : NULL;
-}
 
 static char *
 servers_dir(void)

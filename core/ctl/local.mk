@@ -15,6 +15,7 @@ core_sources += \
 	%D%/invite.c %D%/invite.h \
 	%D%/join_line.c %D%/join_line.h \
 	%D%/joined.c %D%/joined.h \
+	%D%/keygen.c %D%/keygen.h \
 	%D%/lex.c %D%/lex.h \
 	%D%/link_config.c %D%/link_config.h \
 	%D%/main.h \
@@ -30,4 +31,5 @@ core_sources += \
 	%D%/server_options.c %D%/server_options.h \
 	%D%/server_run.h \
 	%D%/source.c %D%/source.h \
-	%D%/tunnel_config.c %D%/tunnel_config.h
+	%D%/tunnel_config.c %D%/tunnel_config.h \
+	%D%/user_dir.c %D%/user_dir.h

@@ -12,6 +12,7 @@
  * plugin whose `methods` have it is asked, in the order of the configuration.
  *
  * Stable: see adit/plugin.h. History, newest first:
+ *   2026-11-21  keys that are made at the agent: make_key() in struct adit_auth_ops
  *   2026-11-21  a chain of plugins: methods in struct adit_auth_ops, the option `methods` of every
  *               auth plugin, adit_auth_method(), adit_auth_attempt(), adit_auth_cause(),
  *               adit_proof_fact()
@@ -96,6 +97,12 @@ struct adit_auth_ops {
 	 * is every one. NULL: its own name without "auth-". The option `methods`, which the core
 	 * gives every auth plugin of a server (a list), says otherwise. */
 	const char *methods;
+	/* Agent's command line (`adit keygen`), main thread, without an instance. Makes a pair of
+	 * keys: the private one as text for a file, the line that the server is given (with
+	 * comment, one line of text, maybe ""), and its fingerprint, each with its zero into cap
+	 * bytes. 0 or -1. May be NULL. */
+	int (*make_key)(const char *comment, char *private_r, char *line_r, char *fingerprint_r,
+		size_t cap);
 	/* New members are added here and nowhere else. */
 };
 

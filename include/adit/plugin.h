@@ -13,6 +13,7 @@
  * ADIT_PLUGIN_ABI too, but may still change until they are declared stable here.
  *
  * History, newest first (one dated line for each addition):
+ *   2026-11-21  auth.h: keys that are made at the agent
  *   2026-11-21  files that are read outside create(): adit_file_read()
  *   2026-11-21  auth.h: methods, causes, attempts at a name
  *   2026-11-21  options that are lists of files: ADIT_OPT_PATHS

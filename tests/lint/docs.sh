@@ -53,7 +53,7 @@ commands() {
 	sed -n 's/^    \(.*\)/`\1/p; s/`/\n`/gp' README.md |
 		grep -oE "^\`(\\./run )?$1 [a-z][a-z]*" | sed 's/.* //' | sort -u
 }
-commands adit | grep -vxE 'tcp|udp|run|join|leave' >"$tmp/adit.unknown"
+commands adit | grep -vxE 'tcp|udp|run|join|leave|keygen' >"$tmp/adit.unknown"
 commands aditd | grep -vxE 'init|issue' >"$tmp/aditd.unknown"
 check "README has commands" "$([ -n "$(commands adit)$(commands aditd)" ] || echo none)"
 check "README's commands exist" "$(cat "$tmp/adit.unknown" "$tmp/aditd.unknown")"

@@ -160,6 +160,11 @@ test_agent(void)
 	is_int(ao.action, AGENT_CHECK, "check");
 	agent("adit --log-level debug");
 	is_int(ao.action, AGENT_USAGE, "without a command the usual ones are shown");
+	agent("adit keygen");
+	ok(ao.action == AGENT_KEYGEN && ao.out == NULL && ao.comment == NULL, "a key is made");
+	agent("adit keygen --out f --comment c");
+	is_str(ao.out, "f", "its file");
+	is_str(ao.comment, "c", "its comment");
 	agent("adit --help");
 	is_int(ao.action, AGENT_HELP, "help needs no command");
 	agent("adit -V");
@@ -193,6 +198,11 @@ test_agent_wrong(void)
 	agent_refuses("adit tcp 22 --token=secret", "--token is refused");
 	agent_refuses("adit tcp 22 --quiet=1", "takes no value");
 	agent_refuses("adit tcp 22 --frob", "unknown option");
+	agent_refuses("adit keygen f", "a file is given by --out");
+	agent_refuses("adit keygen --server s", "takes --out, --comment, --plugin-dir");
+	agent_refuses("adit keygen --check", "takes --out, --comment, --plugin-dir");
+	agent_refuses("adit tcp 22 --out f", "--out and --comment belong to keygen");
+	agent_refuses("adit --comment c", "--out and --comment belong to keygen");
 	agent_refuses("adit tcp 22 --log-level 9", "--log-level");
 	agent_refuses("adit tcp 22 --log-format 9", "--log-format");
 }

@@ -67,6 +67,18 @@ fuzz_ws_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/transport-ws
 %C%_fuzz_ws_shake_LDADD = $(unit_libs)
 EXTRA_DIST += %D%/corpus/ws-frame %D%/corpus/ws-shake
 
+fuzz_targets += %D%/fuzz-keys %D%/fuzz-private-key
+fuzz_key_cppflags = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) -I$(top_srcdir)/plugins/auth-key
+%C%_fuzz_keys_SOURCES = %D%/fuzz-keys.c %D%/fuzz.h $(key_pure_sources) $(fuzz_main)
+%C%_fuzz_keys_CPPFLAGS = $(fuzz_key_cppflags)
+%C%_fuzz_keys_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_keys_LDADD = $(unit_libs) $(GNUTLS_LIBS)
+%C%_fuzz_private_key_SOURCES = %D%/fuzz-private-key.c %D%/fuzz.h $(key_pure_sources) $(fuzz_main)
+%C%_fuzz_private_key_CPPFLAGS = $(fuzz_key_cppflags)
+%C%_fuzz_private_key_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_private_key_LDADD = $(unit_libs) $(GNUTLS_LIBS)
+EXTRA_DIST += %D%/corpus/keys %D%/corpus/private-key
+
 check_PROGRAMS += $(fuzz_targets)
 if !ENABLE_FUZZING
 TESTS += $(fuzz_targets)

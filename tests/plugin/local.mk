@@ -163,6 +163,7 @@ plugin_tests = \
 	%D%/test-addresses \
 	%D%/test-calls \
 	%D%/test-child \
+	%D%/test-key-login \
 	%D%/test-loader \
 	%D%/test-odd \
 	%D%/test-reread \
@@ -195,6 +196,10 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_reread_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_reread_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_reread_LDADD = $(unit_libs)
+%C%_test_key_login_SOURCES = %D%/test-key-login.c $(key_pure_sources)
+%C%_test_key_login_CPPFLAGS = $(plugin_test_cppflags) $(GNUTLS_CFLAGS)
+%C%_test_key_login_LDFLAGS = $(plugin_test_ldflags)
+%C%_test_key_login_LDADD = $(unit_libs) $(GNUTLS_LIBS)
 %C%_test_token_login_CPPFLAGS = $(plugin_test_cppflags)
 %C%_test_token_login_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_token_login_LDADD = $(unit_libs)

@@ -18,6 +18,8 @@ static struct server_conf login_conf;
 static struct module *login_modules[4];
 static bool login_encrypted;
 static struct facts login_facts; /* what the agent's link says */
+static struct facts login_server_facts; /* what the same link says at the server */
+static const char *login_peer = "192.0.2.1";
 static uint8_t nonce_agent[ADIT_NONCE_SIZE] = "0123456789abcdefghijklmnopqrstu";
 static uint8_t nonce_server[ADIT_NONCE_SIZE] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ01234";
 
@@ -78,9 +80,9 @@ static void
 login_begin(struct login *l, const char *method, const char *agent, const void *data, size_t len)
 {
 	static uint64_t source;
-	struct auth_input in = {.method = method, .agent = agent, .peer = "192.0.2.1",
-		.source = ++source, .nonce_agent = nonce_agent, .nonce_server = nonce_server,
-		.encrypted = login_encrypted, .data = data, .len = len};
+	struct auth_input in = {.method = method, .agent = agent, .peer = login_peer,
+		.facts = &login_server_facts, .source = ++source, .nonce_agent = nonce_agent,
+		.nonce_server = nonce_server, .encrypted = login_encrypted, .data = data, .len = len};
 
 	logins_open++;
 	auth_begin(w, &login_conf, &in, on_login, l, &l->req);

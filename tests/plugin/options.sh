@@ -63,7 +63,8 @@ done
 check "there are plugins" "$([ $count -ge 3 ] || echo "$count in $plugin_dir")"
 
 : >"$tmp/conf.d/tokens"
-chmod 600 "$tmp/conf.d/tokens"
+: >"$tmp/conf.d/authorized_keys"
+chmod 600 "$tmp/conf.d/tokens" "$tmp/conf.d/authorized_keys"
 (umask 077 && "$top_builddir/plugins/transport-tls/adit-mint" "$tmp/conf.d/server" x localhost -1 1 \
 	any >/dev/null) || exit 99
 : >"$tmp/aditd.conf"

@@ -34,3 +34,10 @@ adit_SOURCES = %D%/adit.c
 adit_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
 adit_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
 adit_LDADD = libadit.la
+
+# For authors of auth plugins: logins without a server.
+bin_PROGRAMS += adit-auth-test
+adit_auth_test_SOURCES = %D%/adit-auth-test.c
+adit_auth_test_CFLAGS = $(AM_CFLAGS) $(PIE_CFLAGS)
+adit_auth_test_LDFLAGS = $(AM_LDFLAGS) $(PIE_LDFLAGS)
+adit_auth_test_LDADD = libadit.la

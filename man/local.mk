@@ -1,5 +1,6 @@
 # Manual pages: dist_man_MANS += %D%/name.section
 dist_man_MANS += \
+	%D%/adit-auth-test.1 \
 	%D%/adit-auth.3 \
 	%D%/adit-plugin.3 \
 	%D%/adit.1 \

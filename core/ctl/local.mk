@@ -31,5 +31,8 @@ core_sources += \
 	%D%/server_options.c %D%/server_options.h \
 	%D%/server_run.h \
 	%D%/source.c %D%/source.h \
+	%D%/trial.c %D%/trial.h \
+	%D%/trial_main.c \
+	%D%/trial_options.c %D%/trial_options.h \
 	%D%/tunnel_config.c %D%/tunnel_config.h \
 	%D%/user_dir.c %D%/user_dir.h

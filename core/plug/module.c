@@ -273,9 +273,8 @@ print(const struct plugin *p, FILE *out)
 	options_print(&p->desc, out);
 }
 
-/* Splits a path as given into an absolute folder and a name without ".so". */
-static int
-split_path(const char *path, char **dir_r, char **name_r, struct err *e)
+int
+plugin_path(const char *path, char **dir_r, char **name_r, struct err *e)
 {
 	const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
 	size_t n = strlen(base);
@@ -301,7 +300,7 @@ plugin_info(const char *path, FILE *out, struct err *e)
 {
 	const struct plugin *p = NULL;
 	char *dir = NULL, *name = NULL;
-	int rc = split_path(path, &dir, &name, e);
+	int rc = plugin_path(path, &dir, &name, e);
 
 	if (rc == 0)
 		rc = loader_load(dir, name, &p, e);

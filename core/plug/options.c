@@ -316,6 +316,7 @@ static const char *
 value_text(const struct option_value *v, char *buf, size_t cap)
 {
 	switch (v->type) {
+	case VALUE_WORD:
 	case VALUE_STRING: snprintf(buf, cap, "\"%.200s\"", v->str); break;
 	case VALUE_INT: snprintf(buf, cap, "%lld", (long long)v->num); break;
 	case VALUE_BOOL: snprintf(buf, cap, "%s", v->num != 0 ? "true" : "false"); break;
@@ -347,6 +348,12 @@ check_range(const struct adit_conf *conf, const struct setting *s)
 		num_text(o->type, o->max, hi, sizeof(hi)), value_text(s->given, is, sizeof(is)));
 }
 
+static bool
+is_text(const struct option_value *v)
+{
+	return v->type == VALUE_STRING || v->type == VALUE_WORD;
+}
+
 /* A number of bytes may be written without quotes; a time needs its unit, except for 0. */
 static int
 take_num(const struct adit_conf *conf, struct setting *s)
@@ -358,7 +365,7 @@ take_num(const struct adit_conf *conf, struct setting *s)
 
 	if (bare)
 		s->num = v->num;
-	else if (v->type != VALUE_STRING || type == ADIT_OPT_INT ||
+	else if (!is_text(v) || (type == ADIT_OPT_INT && v->type != VALUE_WORD) ||
 		 parse_num(type, v->str, &s->num) < 0)
 		return wrong_type(conf, s);
 	if (type == ADIT_OPT_SIZE && s->num < 0)
@@ -371,10 +378,10 @@ static int
 take_list(const struct adit_conf *conf, struct setting *s)
 {
 	const struct option_value *v = s->given;
-	const char *const *from = v->type == VALUE_STRING ? &v->str : v->list;
-	size_t n = v->type == VALUE_STRING ? 1 : v->n_list;
+	const char *const *from = is_text(v) ? &v->str : v->list;
+	size_t n = is_text(v) ? 1 : v->n_list;
 
-	if (v->type != VALUE_STRING && v->type != VALUE_LIST)
+	if (!is_text(v) && v->type != VALUE_LIST)
 		return wrong_type(conf, s);
 	if (s->opt->type == ADIT_OPT_LIST)
 		s->list = list_copy(from, n);
@@ -390,17 +397,18 @@ take_value(const struct adit_conf *conf, struct setting *s)
 
 	switch (s->opt->type) {
 	case ADIT_OPT_BOOL:
-		if (v->type != VALUE_BOOL)
-			return wrong_type(conf, s);
 		s->num = v->num;
+		if (v->type != VALUE_BOOL &&
+			(v->type != VALUE_WORD || parse_bool(v->str, &s->num) < 0))
+			return wrong_type(conf, s);
 		return 0;
 	case ADIT_OPT_STRING:
-		if (v->type != VALUE_STRING)
+		if (!is_text(v))
 			return wrong_type(conf, s);
 		s->str = xstrdup(v->str);
 		return 0;
 	case ADIT_OPT_PATH:
-		if (v->type != VALUE_STRING || v->str[0] == '\0')
+		if (!is_text(v) || v->str[0] == '\0')
 			return wrong_type(conf, s);
 		s->str = path_absolute(v->file, v->str);
 		return 0;

@@ -21,6 +21,7 @@ enum option_value_type {
 	VALUE_INT = 2,    /* num */
 	VALUE_BOOL = 3,   /* num: 0 or 1 */
 	VALUE_LIST = 4,   /* list: n_list strings */
+	VALUE_WORD = 6,   /* str: a word of the command line, read by the option's type */
 	VALUE_OTHER = 5,  /* what no option takes; str says what it is: "a group", "a fraction" */
 };
 

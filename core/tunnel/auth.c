@@ -379,9 +379,8 @@ ask(struct adit_auth_req *req)
 	}
 }
 
-/* "*", or the method among the words. */
-static bool
-takes(const struct module *m, const char *method)
+bool
+auth_takes(const struct module *m, const char *method)
 {
 	size_t n, len = strlen(method);
 
@@ -401,7 +400,7 @@ next_module(struct adit_auth_req *req)
 	while (req->next < all->n_auth) {
 		const struct module *m = all->auth[req->next++];
 
-		if (takes(m, req->method)) {
+		if (auth_takes(m, req->method)) {
 			req->module = m;
 			req->reason[0] = '\0';
 			req->cause = ADIT_CAUSE_OTHER;

@@ -90,6 +90,9 @@ struct auth_input {
 	size_t len;
 };
 
+/* Whether the plugin is asked about logins of this method. */
+bool auth_takes(const struct module *m, const char *method);
+
 /* Begins a login. conf: a reference is taken. release_conf hands references back from this worker
  * (see server_conf_unref()). fn may be called before it returns; *req_r is set before that. When no
  * plugin takes the method the answer is DENY. When the worker stops, its sessions must cancel. */

@@ -54,3 +54,5 @@ TESTS += %D%/test_resume_agent.py
 EXTRA_DIST += %D%/test_resume_agent.py
 TESTS += %D%/test_frozen.py
 EXTRA_DIST += %D%/test_frozen.py
+TESTS += %D%/test_auth_tool.py
+EXTRA_DIST += %D%/test_auth_tool.py

@@ -120,11 +120,13 @@ def test_logins(site, generation):
             ("word", word, "w1", "frozen", "w1-w"), ("pool", {}, "p1", "pool", "p1"),
             ("later", {}, "l1", "later", "l1"), ("later", {}, "l2", "later", "l2")):
         agent = world.agent(server, method, options, target, name)
-        server.wait_for(r"account=%s agent=\S*%s logged in .*by frozen-%s" % (account, seen, method))
+        server.wait_for(r"account=%s agent=\S*%s logged in .*by frozen-%s" % (
+            account, seen, method))
         world.fetched(agent, target)
     assert server.text().count("logged in") == 4
     site.write("other", "another word\n")
-    refused = world.agent(server, "word", {"word_file": site.path("other")}, target, "w2", wait=False)
+    refused = world.agent(server, "word", {"word_file": site.path("other")}, target, "w2",
+                          wait=False)
     server.wait_for(r"agent=\S*w2 .*the word is another")
     assert refused.wait() == 77, refused.text()
 

@@ -25,7 +25,7 @@ page_options() {
 	grep '^[.]' "$1" | grep -oE '\<Fl -?[A-Za-z][A-Za-z-]*' | sed 's/^Fl /-/' | LC_ALL=C sort -u
 }
 
-for p in adit aditd aditctl; do
+for p in adit aditd aditctl adit-auth-test; do
 	"$top_builddir/run" $p --help >"$tmp/$p.help" 2>&1
 	options "$tmp/$p.help" >"$tmp/$p.options"
 	lines=$(wc -l <"$tmp/$p.options")
@@ -58,7 +58,7 @@ commands aditd | grep -vxE 'init|issue' >"$tmp/aditd.unknown"
 check "README has commands" "$([ -n "$(commands adit)$(commands aditd)" ] || echo none)"
 check "README's commands exist" "$(cat "$tmp/adit.unknown" "$tmp/aditd.unknown")"
 
-for page in man/adit.1 man/aditd.8 man/aditctl.8; do
+for page in man/adit.1 man/aditd.8 man/aditctl.8 man/adit-auth-test.1; do
 	p=$(basename "${page%.[18]}")
 	page_options $page >"$tmp/page"
 	check "$page has all options" "$(LC_ALL=C comm -13 "$tmp/page" "$tmp/$p.options")"

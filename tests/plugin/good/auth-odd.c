@@ -161,6 +161,8 @@ check(const void *inst, void *worker, struct adit_auth_req *req)
 		adit_log(&adit_plugin, ADIT_LOG_INFO, "%s gets no answer", adit_auth_agent(req));
 		return ADIT_LATER;
 	}
+	if (said(req, "next"))
+		return ADIT_NEXT;
 	if (said(req, "nonsense"))
 		return (enum adit_verdict)77;
 	return said(req, "allow") ? ADIT_ALLOW : ADIT_DENY;

@@ -25,6 +25,7 @@
 	X(11, INTERNAL, "internal", "internal error")                                              \
 	X(12, FLOW, "flow", "more data than credit")                                               \
 	X(13, OVERLOAD, "overload", "out of descriptors or memory")                                \
+	X(14, LOGIN_EXPIRED, "login_expired", "the login has expired")                             \
 	X(20, NOT_PERMITTED, "not_permitted", "not permitted")                                     \
 	X(21, IN_USE, "in_use", "already in use")                                                  \
 	X(22, NO_SUCH_ROUTE, "no_such_route", "the server has no such route")                      \

@@ -5,6 +5,7 @@ core_sources += \
 	%D%/mux.c %D%/mux.h %D%/mux_priv.h \
 	%D%/mux_credit.c \
 	%D%/mux_datagram.c \
+	%D%/mux_login.c \
 	%D%/mux_recv.c \
 	%D%/mux_resume.c \
 	%D%/mux_send.c \

@@ -278,6 +278,7 @@ msg_auth_ok_decode(const uint8_t *p, size_t n, struct msg_auth_ok *m_r)
 	m.session = rd_u64(&r);
 	m.account = rd_text(&r, 1);
 	m.agent = rd_text(&r, 1);
+	m.expires_ms = rd_u64(&r);
 	resume = rd_blob(&r, 2);
 	m.data = rd_blob(&r, 2);
 	rd_tail(&r);

@@ -62,11 +62,12 @@ struct msg_auth {
 	struct text method, agent, data;
 };
 
-/* secret: MSG_SECRET bytes with which the session can be resumed, for as long as resume_ms says;
- * empty, and 0: it cannot. */
+/* expires_ms: for how long the login is good; 0: for ever. secret: MSG_SECRET bytes with which the
+ * session can be resumed, for as long as resume_ms says; empty, and 0: it cannot. */
 struct msg_auth_ok {
 	uint64_t session;
 	struct text account, agent;
+	uint64_t expires_ms;
 	uint32_t resume_ms;
 	struct text secret, data;
 };

@@ -115,6 +115,7 @@ msg_auth_ok_encode(uint8_t *p, size_t cap, const struct msg_auth_ok *m)
 	wr_u64(&w, m->session);
 	wr_blob(&w, m->account, 1);
 	wr_blob(&w, m->agent, 1);
+	wr_u64(&w, m->expires_ms);
 	must(m->secret.n == (m->resume_ms > 0 ? MSG_SECRET : 0));
 	wr_u16(&w, (uint16_t)(m->resume_ms > 0 ? 4 + MSG_SECRET : 0));
 	if (m->resume_ms > 0)

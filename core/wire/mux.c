@@ -75,7 +75,11 @@ mux_init(struct mux *m, const struct mux_conf *conf, const struct mux_ops *ops, 
 	m->now = m->began = m->heard = m->pings_at = now;
 	m->pings = PING_BURST;
 	m->linked = true;
+	m->expires_at = MONO_NEVER;
+	m->renewals_at = now;
+	m->renewals = MUX_RENEWALS;
 	bufq_init(&m->hand);
+	bufq_init(&m->side);
 	bufq_init(&m->ctl);
 	list_init(&m->retained);
 	rate_init(&m->rate);
@@ -107,6 +111,7 @@ mux_fini(struct mux *m)
 	idmap_fini(&m->streams);
 	mux_retained_free(m);
 	bufq_fini(&m->hand);
+	bufq_fini(&m->side);
 	bufq_fini(&m->ctl);
 	free(m->ctl_in);
 	m->ctl_in = NULL;
@@ -196,6 +201,7 @@ mux_detach(struct mux *m, struct mono now)
 	if (!m->linked)
 		return;
 	m->linked = false;
+	mux_renewal_forget(m);
 	if (mux_over(m))
 		return;
 	if (!mux_alive(m)) { /* nobody logged in: there is nothing to keep */
@@ -229,6 +235,7 @@ mux_deadline(const struct mux *m)
 	if (!mux_alive(m))
 		return mono_add_ms(m->began, m->conf.handshake_ms);
 	t = mono_min(list_deadline(&m->opening, m->conf.open_ms), mux_datagrams_deadline(m));
+	t = mono_min(t, m->expires_at);
 	if (m->can_resume)
 		t = mono_min(t, mux_resume_deadline(m));
 	if (!m->linked)
@@ -281,6 +288,10 @@ mux_tick(struct mux *m, struct mono now)
 			mux_fail(m, CODE_TIMEOUT, "login took too long");
 		return;
 	}
+	if (mux_reached(now, m->expires_at)) {
+		mux_fail(m, CODE_LOGIN_EXPIRED, code_text(CODE_LOGIN_EXPIRED));
+		return;
+	}
 	if (m->linked) /* first: after a long sleep of this machine, silence is what is wrong */
 		tick_silence(m);
 	if (m->can_resume)
@@ -295,80 +306,7 @@ mux_tick(struct mux *m, struct mono now)
 		mux_fail(m, CODE_PROTOCOL, "a reset stream was never ended by the peer");
 }
 
-/* ---- Login and tunnels ------------------------------------------------------------------------*/
-
-static bool
-logging_in(const struct mux *m, enum role role)
-{
-	return m->conf.role == role && m->state == SESSION_HANDSHAKEN;
-}
-
-void
-mux_send_auth(struct mux *m, const struct msg_auth *auth)
-{
-	uint8_t p[FRAME_CONTROL_MAX];
-
-	if (!logging_in(m, ROLE_AGENT))
-		return;
-	must(m->login == LOGIN_AUTH);
-	mux_queue(m, FRAME_AUTH, p, msg_auth_encode(p, sizeof(p), auth));
-	m->login = LOGIN_ANSWER;
-}
-
-void
-mux_send_answer(struct mux *m, struct text data)
-{
-	uint8_t p[FRAME_CONTROL_MAX];
-
-	if (!logging_in(m, ROLE_AGENT))
-		return;
-	must(m->login == LOGIN_AUTH);
-	mux_queue(m, FRAME_AUTH_ANSWER, p, msg_data_encode(p, sizeof(p), data));
-	m->login = LOGIN_ANSWER;
-}
-
-void
-mux_send_challenge(struct mux *m, struct text data)
-{
-	uint8_t p[FRAME_CONTROL_MAX];
-
-	if (!logging_in(m, ROLE_SERVER))
-		return;
-	must(m->login == LOGIN_WAIT);
-	mux_queue(m, FRAME_AUTH_CHALLENGE, p, msg_data_encode(p, sizeof(p), data));
-	m->login = LOGIN_ANSWER;
-}
-
-void
-mux_send_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
-{
-	struct msg_auth_ok said = *ok;
-	uint8_t p[FRAME_CONTROL_MAX];
-
-	if (!logging_in(m, ROLE_SERVER))
-		return;
-	must(m->login == LOGIN_WAIT);
-	m->session_id = ok->session;
-	m->can_resume = ok->secret.n > 0 && mux_agreed(m);
-	m->resume_ms = m->can_resume ? m->conf.resume_ms : 0;
-	said.resume_ms = (uint32_t)m->resume_ms;
-	if (!m->can_resume)
-		said.secret = text_of(NULL);
-	mux_queue(m, FRAME_AUTH_OK, p, msg_auth_ok_encode(p, sizeof(p), &said));
-	mux_move(m, SESSION_AUTHENTICATED);
-}
-
-void
-mux_send_auth_fail(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text)
-{
-	struct msg_auth_fail f = {code, retry_ms, text_of(text)};
-	uint8_t p[512];
-
-	if (!logging_in(m, ROLE_SERVER))
-		return;
-	mux_queue(m, FRAME_AUTH_FAIL, p, msg_auth_fail_encode(p, sizeof(p), &f));
-	mux_end(m, code, text, true, retry_ms);
-}
+/* ---- Tunnels --------------------------------------------------------------------------------- */
 
 void
 mux_send_bind(struct mux *m, const struct msg_bind *bind)

@@ -43,6 +43,8 @@
 #define MUX_PONGS 16u
 #define MUX_GLITCHES 100u
 #define MUX_CHALLENGES 8u
+#define MUX_RENEWALS 5u           /* logins of a session that lives: at once, */
+#define MUX_RENEW_EVERY_MS 2000.0 /* and one more each time that so much has passed */
 #define MUX_ZOMBIE_MS 30000  /* for the peer's end after our RESET */
 #define MUX_OUTPUT_MIN 32768u
 #define MUX_WEIGHT_MAX 64u
@@ -91,6 +93,7 @@ struct mux_conf {
 /* Of a link that a fresh mux has opened: what the session that takes it over must know. */
 struct mux_link {
 	uint8_t version;
+	uint8_t nonce[MSG_NONCE], peer_nonce[MSG_NONCE];
 };
 
 /* One stream. Fields behind "mux" are for wire/ alone. */
@@ -151,12 +154,14 @@ struct mux_datagrams {
 };
 
 struct mux_ops {
-	/* Login. hello: the peer's HELLO is known and fine. */
+	/* Login. hello: the peer's HELLO is known and fine. auth, answer, challenge and auth_ok
+	 * come of renewals, too, as does auth_fail, which otherwise is closed(). */
 	void (*hello)(struct mux *m, const struct msg_hello *hello);
 	void (*auth)(struct mux *m, const struct msg_auth *auth);   /* server */
 	void (*answer)(struct mux *m, struct text data);            /* server */
 	void (*challenge)(struct mux *m, struct text data);         /* agent */
 	void (*auth_ok)(struct mux *m, const struct msg_auth_ok *ok); /* agent */
+	void (*auth_fail)(struct mux *m, const struct msg_auth_fail *fail); /* agent */
 	/* Resume, on a fresh mux. resume: server; answer with mux_link_of() and mux_attach(), or
 	 * with mux_send_resume_fail(), now or later. resume_ok: agent; mux_link_of() and
 	 * mux_attach(). resume_fail: agent; mux_send_auth() may follow. */
@@ -217,6 +222,9 @@ struct mux {
 	struct mux_conf conf;
 	enum session_state state;
 	enum login_step login;
+	enum renewal renewal;
+	unsigned n_auths; /* AUTH frames of this link */
+	struct mono expires_at; /* server: of the login */
 	struct msg_hello peer; /* software is not kept */
 	uint8_t nonce[MSG_NONCE]; /* ours */
 	uint64_t session_id; /* server: set before mux_auth_ok(); agent: from AUTH_OK */
@@ -239,6 +247,7 @@ struct mux {
 	struct mono ack_at;        /* when the first of those came that no ACK has counted */
 	/* sending */
 	struct bufq hand; /* frames of the handshake, not numbered, before all others */
+	struct bufq side; /* the frame of a renewal, not numbered, between two others */
 	struct bufq ctl;
 	struct rate rate;
 	size_t aside; /* payload bytes that the owner sends behind the output under way */
@@ -280,8 +289,8 @@ struct mux {
 	struct mono probe_at;
 	/* limits */
 	unsigned glitches, challenges;
-	double pings;        /* token bucket */
-	struct mono pings_at;
+	double pings, renewals; /* token buckets */
+	struct mono pings_at, renewals_at;
 	uint64_t frames_in;
 };
 
@@ -316,14 +325,26 @@ struct mono mux_deadline(const struct mux *m);
 void mux_tick(struct mux *m, struct mono now);
 
 /* ---- Login ------------------------------------------------------------------------------------*/
+/* Each of these is about the login that makes the session or, when there is one that has a link,
+ * about the renewal that is under way; if there is none, or the link that it began on is lost,
+ * nothing happens. Whoever works on a renewal when a link is lost must give it up. */
 void mux_send_auth(struct mux *m, const struct msg_auth *auth);
 void mux_send_answer(struct mux *m, struct text data);
 void mux_send_challenge(struct mux *m, struct text data);
 /* ok->secret: what the session can be resumed with. It is left out, as if it was empty, unless
  * conf.resume_ms and the agent want that; ok->resume_ms is ignored. */
 void mux_send_auth_ok(struct mux *m, const struct msg_auth_ok *ok);
-/* Refuses the login and ends the session, with closed(local). */
+/* Refuses the login and ends the session, with closed(local); a renewal only is refused. */
 void mux_send_auth_fail(struct mux *m, uint16_t code, uint32_t retry_ms, const char *text);
+
+/* Agent: mux_send_auth() may begin a renewal. */
+bool mux_may_renew(const struct mux *m);
+/* Fresh for each login. Server: in auth(), of that one; agent: of the one that is to come. */
+void mux_login_nonces(const struct mux *m, uint8_t agent_r[MSG_NONCE],
+	uint8_t server_r[MSG_NONCE]);
+/* Server: the session ends then, with closed(LOGIN_EXPIRED, local), link or not; MONO_NEVER: it
+ * does not. What AUTH_OK says of it is the caller's affair. */
+void mux_expire_at(struct mux *m, struct mono at);
 
 /* ---- Tunnels ----------------------------------------------------------------------------------*/
 void mux_send_bind(struct mux *m, const struct msg_bind *bind);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* What the files of the mux share: mux.c (life, time), mux_recv.c (in), mux_send.c (out),
- * mux_stream.c (streams), mux_credit.c (credit), mux_datagram.c (datagrams), mux_resume.c (other
- * links). Nobody else includes this. Pure. */
+ * mux_login.c (logins), mux_stream.c (streams), mux_credit.c (credit), mux_datagram.c (datagrams),
+ * mux_resume.c (other links). Nobody else includes this. Pure. */
 
 #ifndef ADIT_WIRE_MUX_PRIV_H
 #define ADIT_WIRE_MUX_PRIV_H
@@ -47,7 +47,9 @@ bool mux_ping_allowed(struct mux *m);   /* takes one from the bucket of received
 
 /* mux_send.c: a control frame for stream 0, behind what is queued. */
 void mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n);
-/* ACK, PONGs and PING, which are not numbered. */
+/* Likewise, for one that belongs to this link and comes while there is a session. */
+void mux_queue_side(struct mux *m, uint8_t type, const uint8_t *payload, size_t n);
+/* Those, ACK, PONGs and PING, which are not numbered. */
 void mux_output_link(struct mux *m, struct wr *w);
 /* What was put out since the last such call is numbered, and retained if the session can resume; or
  * it is not numbered. */
@@ -57,6 +59,15 @@ mux_output_outside(struct mux *m, struct wr *w)
 {
 	m->mark = w->p;
 }
+
+/* mux_login.c */
+void mux_renewal_forget(struct mux *m); /* the link is gone */
+/* AUTH, AUTH_CHALLENGE and AUTH_ANSWER, AUTH_OK, AUTH_FAIL. Return NULL, or what is illegal about
+ * it. */
+const char *mux_got_auth(struct mux *m, const uint8_t *p, size_t n);
+const char *mux_got_auth_data(struct mux *m, const uint8_t *p, size_t n);
+const char *mux_got_auth_ok(struct mux *m, const uint8_t *p, size_t n);
+const char *mux_got_auth_fail(struct mux *m, const uint8_t *p, size_t n);
 
 /* mux_resume.c */
 void mux_retain(struct mux *m, uint8_t *buffer, uint8_t *p, size_t n);

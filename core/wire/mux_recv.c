@@ -36,8 +36,6 @@ glitch(struct mux *m)
 		mux_fail(m, CODE_LIMIT, "too many glitches");
 }
 
-/* ---- Login ----------------------------------------------------------------------------------- */
-
 static const char *
 on_hello(struct mux *m, const uint8_t *p, size_t n)
 {
@@ -62,71 +60,6 @@ on_hello(struct mux *m, const uint8_t *p, size_t n)
 		mux_answer_hello(m);
 	m->ops->hello(m, &h);
 	return NULL;
-}
-
-static const char *
-on_auth(struct mux *m, const uint8_t *p, size_t n)
-{
-	struct msg_auth a;
-	const char *bad = msg_auth_decode(p, n, &a);
-
-	if (bad != NULL)
-		return bad;
-	m->login = LOGIN_WAIT;
-	m->ops->auth(m, &a);
-	return NULL;
-}
-
-static const char *
-on_auth_data(struct mux *m, const uint8_t *p, size_t n)
-{
-	struct text data;
-	const char *bad = msg_data_decode(p, n, &data);
-
-	if (bad != NULL)
-		return bad;
-	if (m->conf.role == ROLE_SERVER) {
-		m->login = LOGIN_WAIT;
-		m->ops->answer(m, data);
-	} else {
-		if (++m->challenges > MUX_CHALLENGES)
-			return "too many challenges";
-		m->login = LOGIN_AUTH;
-		m->ops->challenge(m, data);
-	}
-	return NULL;
-}
-
-static const char *
-on_auth_ok(struct mux *m, const uint8_t *p, size_t n)
-{
-	struct msg_auth_ok ok;
-	const char *bad = msg_auth_ok_decode(p, n, &ok);
-
-	if (bad != NULL)
-		return bad;
-	if (ok.secret.n > 0 && !mux_agreed(m))
-		return "AUTH_OK grants what was not agreed";
-	m->session_id = ok.session;
-	m->can_resume = ok.secret.n > 0;
-	m->resume_ms = MIN((int64_t)ok.resume_ms, m->conf.resume_ms);
-	memcpy(m->secret, ok.secret.p, ok.secret.n);
-	mux_move(m, SESSION_AUTHENTICATED);
-	m->ping_due = true; /* the first measure of the round trip */
-	mux_wake(m);
-	m->ops->auth_ok(m, &ok);
-	return NULL;
-}
-
-static const char *
-on_auth_fail(struct mux *m, const uint8_t *p, size_t n)
-{
-	struct msg_auth_fail f;
-	const char *bad = msg_auth_fail_decode(p, n, &f);
-
-	if (bad == NULL)
-		mux_ended(m, f.code, f.text, f.retry_after_ms);
-	return bad;
 }
 
 /* ---- Tunnels and session --------------------------------------------------------------------- */
@@ -394,14 +327,14 @@ dispatch(struct mux *m, const uint8_t *p, size_t n)
 	case FRAME_HELLO:
 		return on_hello(m, p, n);
 	case FRAME_AUTH:
-		return on_auth(m, p, n);
+		return mux_got_auth(m, p, n);
 	case FRAME_AUTH_CHALLENGE:
 	case FRAME_AUTH_ANSWER:
-		return on_auth_data(m, p, n);
+		return mux_got_auth_data(m, p, n);
 	case FRAME_AUTH_OK:
-		return on_auth_ok(m, p, n);
+		return mux_got_auth_ok(m, p, n);
 	case FRAME_AUTH_FAIL:
-		return on_auth_fail(m, p, n);
+		return mux_got_auth_fail(m, p, n);
 	case FRAME_RESUME:
 		return mux_got_resume(m, p, n);
 	case FRAME_RESUME_OK:
@@ -457,6 +390,8 @@ judge(struct mux *m)
 
 	if (r == RULE_FEATURE)
 		return mux_agreed(m) ? RULE_OK : RULE_ERR;
+	if (r == RULE_RENEWAL)
+		return renewal_rule(m->conf.role, m->renewal, m->f.type);
 	if (frame_known(m->f.type) && m->f.stream == 0 && (r == RULE_STREAM || r == RULE_OK))
 		return RULE_OK; /* of the session: frame_check() has seen to it that it may be */
 	if (r == RULE_OK && m->f.stream != 0)

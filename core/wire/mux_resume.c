@@ -309,6 +309,8 @@ mux_link_of(struct mux *fresh, struct mux_link *l_r)
 {
 	must(fresh->state == SESSION_HANDSHAKEN && fresh->linked);
 	l_r->version = fresh->peer.version_max;
+	memcpy(l_r->nonce, fresh->nonce, MSG_NONCE);
+	memcpy(l_r->peer_nonce, fresh->peer.nonce, MSG_NONCE);
 	fresh->given_away = true;
 	fresh->linked = false;
 	mux_move(fresh, SESSION_CLOSED);
@@ -409,6 +411,9 @@ mux_attach(struct mux *m, struct mono now, const struct mux_link *l, uint64_t pe
 	m->again = list_empty(&m->retained) ? NULL : piece_of(m->retained.next);
 	m->again_inside = m->again != NULL;
 	restart(m);
+	memcpy(m->nonce, l->nonce, MSG_NONCE);
+	memcpy(m->peer.nonce, l->peer_nonce, MSG_NONCE);
+	m->n_auths = 0;
 	wait_anew(m);
 	must(session_may_move(SESSION_DETACHED, m->before));
 	m->state = m->before;

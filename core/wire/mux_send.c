@@ -20,22 +20,32 @@
 #define DATA_ROOM_MIN 16384u    /* with less room than this no DATA frame is begun */
 #define FRAME_SHARE_MIN 16384 /* of a stream's turn: what is left below waits for the next */
 
-void
-mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n)
+static void
+queue(struct mux *m, struct bufq *q, uint8_t type, const uint8_t *payload, size_t n)
 {
-	struct bufq *q = frame_numbered(type) ? &m->ctl : &m->hand;
 	struct frame f = {(uint32_t)n, type, 0};
 	uint8_t head[FRAME_HEADER];
 
 	must(n > 0 && n <= FRAME_CONTROL_MAX);
-	if (m->ctl.len > MUX_CTL_MAX && type != FRAME_GOAWAY) {
-		mux_fail(m, CODE_LIMIT, "too many unsent control frames");
-		return;
-	}
 	frame_encode(head, &f);
 	must(bufq_append(q, head, sizeof(head)) == 0);
 	must(bufq_append(q, payload, n) == 0);
 	mux_wake(m);
+}
+
+void
+mux_queue(struct mux *m, uint8_t type, const uint8_t *payload, size_t n)
+{
+	if (m->ctl.len > MUX_CTL_MAX && type != FRAME_GOAWAY)
+		mux_fail(m, CODE_LIMIT, "too many unsent control frames");
+	else
+		queue(m, frame_numbered(type) ? &m->ctl : &m->hand, type, payload, n);
+}
+
+void
+mux_queue_side(struct mux *m, uint8_t type, const uint8_t *payload, size_t n)
+{
+	queue(m, &m->side, type, payload, n);
 }
 
 static void
@@ -133,6 +143,9 @@ has_ack(const struct mux *m)
 void
 mux_output_link(struct mux *m, struct wr *w)
 {
+	if (m->side.len > 0)
+		output_queue(&m->side, w);
+	mux_output_outside(m, w);
 	if (!(m->ack_due || m->n_pongs > 0 || m->ping_due || m->can_resume) ||
 		wr_room(w) < LINK_CONTROL_MAX)
 		return;
@@ -420,7 +433,8 @@ mux_wants_output(const struct mux *m)
 		return true;
 	if (!mux_alive(m))
 		return false;
-	if (m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due || m->spread_due ||
+	if (m->side.len > 0 || m->ack_due || m->n_pongs > 0 || m->ping_due || m->blocked_due ||
+		m->spread_due ||
 		m->flush_credit ||
 		!list_empty(&m->due) || mux_datagrams_may(m))
 		return true;

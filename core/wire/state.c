@@ -4,9 +4,10 @@
 /* The tables of protocol.md section 11. Constant; any thread.
  *
  * One letter is one cell: o ok, e err, s skip, g glitch, S stream, d drop, a answer, D data,
- * r reset, f feature. Columns of the session tables: INIT, HANDSHAKEN/AUTH, /WAIT, /ANSWER,
- * /RESUME, AUTHENTICATED, BOUND, FORWARDING, DRAINING, DETACHED, CLOSED. Columns of the stream
- * tables: IDLE, OPENING, ACTIVE, CLOSING/open, CLOSING/ended, CLOSED. */
+ * r reset, f feature, l renewal. Columns of the session tables: INIT, HANDSHAKEN/AUTH, /WAIT,
+ * /ANSWER, /RESUME, AUTHENTICATED, BOUND, FORWARDING, DRAINING, DETACHED, CLOSED. Columns of the
+ * stream tables: IDLE, OPENING, ACTIVE, CLOSING/open, CLOSING/ended, CLOSED; of renewals: NONE,
+ * WAIT, ANSWER. */
 
 #include <config.h>
 
@@ -22,9 +23,9 @@ static const char *const session_rules[2][0x38] = {
 	[ROLE_SERVER] =
 		{
 			[FRAME_HELLO] = "oeeeeeeeedd",
-			[FRAME_AUTH] = "eoeeeeeeedd",
+			[FRAME_AUTH] = "eoeeelllldd",
 			[FRAME_AUTH_CHALLENGE] = ILLEGAL,
-			[FRAME_AUTH_ANSWER] = "eeeoeeeeedd",
+			[FRAME_AUTH_ANSWER] = "eeeoelllldd",
 			[FRAME_AUTH_OK] = ILLEGAL,
 			[FRAME_AUTH_FAIL] = ILLEGAL,
 			[FRAME_RESUME] = "efeeeeeeedd",
@@ -54,10 +55,10 @@ static const char *const session_rules[2][0x38] = {
 		{
 			[FRAME_HELLO] = "oeeeeeeeedd",
 			[FRAME_AUTH] = ILLEGAL,
-			[FRAME_AUTH_CHALLENGE] = "eeeoeeeeedd",
+			[FRAME_AUTH_CHALLENGE] = "eeeoelllldd",
 			[FRAME_AUTH_ANSWER] = ILLEGAL,
-			[FRAME_AUTH_OK] = "eeeoeeeeedd",
-			[FRAME_AUTH_FAIL] = "eeeoeeeeedd",
+			[FRAME_AUTH_OK] = "eeeoelllldd",
+			[FRAME_AUTH_FAIL] = "eeeoelllldd",
 			[FRAME_RESUME] = ILLEGAL,
 			[FRAME_RESUME_OK] = "eeeeoeeeedd",
 			[FRAME_RESUME_FAIL] = "eeeeoeeeedd",
@@ -100,10 +101,21 @@ static const struct {
 	{FRAME_BLOCKED, {[ROLE_SERVER] = "eeoDes", [ROLE_AGENT] = "eoooes"}},
 };
 
+static const struct {
+	uint8_t type;
+	const char *cells[2];
+} renewal_rules[] = {
+	{FRAME_AUTH, {[ROLE_SERVER] = "oee"}},
+	{FRAME_AUTH_ANSWER, {[ROLE_SERVER] = "eeo"}},
+	{FRAME_AUTH_CHALLENGE, {[ROLE_AGENT] = "eeo"}},
+	{FRAME_AUTH_OK, {[ROLE_AGENT] = "eeo"}},
+	{FRAME_AUTH_FAIL, {[ROLE_AGENT] = "eeo"}},
+};
+
 static enum rule
 rule_of(char cell)
 {
-	static const char letters[] = "oesgSdaDrf";
+	static const char letters[] = "oesgSdaDrfl";
 	const char *at = strchr(letters, cell);
 
 	must(at != NULL && cell != '\0');
@@ -115,7 +127,7 @@ rule_name(enum rule r)
 {
 	static const char *const names[] = {
 		"ok", "err", "skip", "glitch", "stream", "drop", "answer", "data", "reset",
-		"feature"};
+		"feature", "renewal"};
 
 	return names[r];
 }
@@ -164,6 +176,15 @@ stream_rule(enum role receiver, enum stream_state s, bool ended, uint8_t type)
 	for (size_t i = 0; i < ARRAY_LEN(stream_rules); i++)
 		if (stream_rules[i].type == type && stream_rules[i].cells[receiver] != NULL)
 			return rule_of(stream_rules[i].cells[receiver][column]);
+	return RULE_ERR;
+}
+
+enum rule
+renewal_rule(enum role receiver, enum renewal r, uint8_t type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(renewal_rules); i++)
+		if (renewal_rules[i].type == type && renewal_rules[i].cells[receiver] != NULL)
+			return rule_of(renewal_rules[i].cells[receiver][r]);
 	return RULE_ERR;
 }
 

@@ -28,6 +28,10 @@ enum session_state {
 /* What HANDSHAKEN waits for; see protocol.md section 11. */
 enum login_step { LOGIN_AUTH, LOGIN_WAIT, LOGIN_ANSWER, LOGIN_RESUME };
 
+/* What a live session's renewal of its login waits for: nothing, this end's mind, the other end's
+ * answer (at the server to a challenge, at the agent to AUTH or an answer). */
+enum renewal { RENEWAL_NONE, RENEWAL_WAIT, RENEWAL_ANSWER, RENEWALS };
+
 enum stream_state {
 	STREAM_IDLE,
 	STREAM_OPENING,
@@ -40,7 +44,7 @@ enum stream_state {
 /* How one direction of a stream has ended. */
 enum stream_end { END_OPEN, END_FIN, END_RESET };
 
-/* What a received frame is. The last but one three depend on the stream's history, the last on
+/* What a received frame is. ANSWER, DATA and RESET depend on the stream's history, FEATURE on
  * HELLO. */
 enum rule {
 	RULE_OK,
@@ -53,6 +57,7 @@ enum rule {
 	RULE_DATA,   /* ok if OPEN was answered with OPEN_OK */
 	RULE_RESET,  /* ok if the sender ended with FIN */
 	RULE_FEATURE, /* ok if the feature was agreed */
+	RULE_RENEWAL, /* ask renewal_rule() */
 };
 
 const char *rule_name(enum rule r);
@@ -66,6 +71,9 @@ enum rule session_rule(enum role receiver, enum session_state s, enum login_step
 
 /* The same for stream frames. ended: the sender has ended its own direction (CLOSING only). */
 enum rule stream_rule(enum role receiver, enum stream_state s, bool ended, uint8_t type);
+
+/* The same for frames of a login in a live session: OK or ERR. */
+enum rule renewal_rule(enum role receiver, enum renewal r, uint8_t type);
 
 bool session_may_move(enum session_state from, enum session_state to);
 bool stream_may_move(enum stream_state from, enum stream_state to);

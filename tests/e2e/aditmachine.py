@@ -12,8 +12,8 @@ from aditwire import (AGENT, CODES, EXT_DATAGRAM, FLOOR, LIMIT_MAX, NAMES, NOT_N
 BY_SERVER = {"AUTH_CHALLENGE", "AUTH_OK", "AUTH_FAIL", "RESUME_OK", "RESUME_FAIL", "BIND_OK", "BIND_FAIL",
              "OPEN", "SPREAD"}
 BY_AGENT = {"AUTH", "AUTH_ANSWER", "RESUME", "BIND", "OPEN_OK", "OPEN_FAIL", "REPORT"}
-LOGIN = {"HELLO", "AUTH", "AUTH_CHALLENGE", "AUTH_ANSWER", "AUTH_OK", "AUTH_FAIL", "RESUME", "RESUME_OK",
-         "RESUME_FAIL"}
+AUTHS = {"AUTH", "AUTH_CHALLENGE", "AUTH_ANSWER", "AUTH_OK", "AUTH_FAIL"}
+LOGIN = AUTHS | {"HELLO", "RESUME", "RESUME_OK", "RESUME_FAIL"}
 OPEN_STATES = ("AUTHENTICATED", "BOUND", "FORWARDING", "DRAINING")
 NOT_ERRORS = {CODES[c] for c in ("none", "shutdown", "leaving")}
 
@@ -60,6 +60,9 @@ class Machine:
         self.peer_hello = None
         self.state = "INIT"
         self.challenges = 0
+        self.renewal = "NONE"           # of a session that lives: or "WAIT", "ANSWER"
+        self.auths = 0                  # AUTH frames of this link
+        self.session = None             # of AUTH_OK
         self.tried = False              # RESUME was sent on this link
         self.tunnels = {}               # id -> "asked", "leaving", "bound", "failed", "gone"
         self.streams = {}
@@ -91,6 +94,8 @@ class Machine:
             return "glitch"
         if name in RESERVED:
             raise Illegal("feature")
+        if name in AUTHS and name in (BY_SERVER if self.role == AGENT else BY_AGENT):
+            return self._verdict_renewal(f)
         if name in LOGIN or name in (BY_SERVER if self.role == SERVER else BY_AGENT):
             raise Illegal("state", detail="%s in %s" % (name, self.state))
         if f.sid == 0:
@@ -122,6 +127,18 @@ class Machine:
             raise Illegal("again")
         if f.name == "AUTH_OK" and f["resume"] and not self.agreed(RESUME):
             raise Illegal("feature")
+        return "ok"
+
+    def _verdict_renewal(self, f):
+        legal = {("AUTH", "NONE"), ("AUTH_ANSWER", "ANSWER"), ("AUTH_CHALLENGE", "ANSWER"),
+                 ("AUTH_OK", "ANSWER"), ("AUTH_FAIL", "ANSWER")}
+        if (f.name, self.renewal) not in legal:
+            raise Illegal("state", detail="%s in a renewal that is %s" % (f.name, self.renewal))
+        if f.name == "AUTH_CHALLENGE" and self.challenges == 8:
+            raise Illegal("challenges")
+        if f.name == "AUTH_OK" and (f["resume"] or any(
+                f[k] != self.session[k] for k in ("session", "account", "agent"))):
+            raise Illegal("session")
         return "ok"
 
     def agreed(self, feature):
@@ -288,8 +305,36 @@ class Machine:
         else:
             self.state = "DRAINING"
 
+    def _apply_renewal(self, f):
+        mine = f.name not in BY_SERVER if self.role == AGENT else f.name in BY_SERVER
+        if f.name in ("AUTH_OK", "AUTH_FAIL"):
+            self.renewal = "NONE"
+        else:
+            self.renewal = "ANSWER" if mine else "WAIT"
+        if f.name == "AUTH":
+            self.auths += 1
+            self.challenges = 0
+        self.challenges += f.name == "AUTH_CHALLENGE"
+
+    def another_link(self, fresh):
+        """The session goes on over the link that fresh has opened."""
+        self.hello = dict(self.hello, nonce=fresh.hello["nonce"])
+        self.peer_hello = dict(self.peer_hello, nonce=fresh.peer_hello["nonce"])
+        self.renewal, self.auths = "NONE", 0
+
+    def nonces(self):
+        """(agent's, server's) for the login that comes next on this link."""
+        both = self.hello["nonce"], self.peer_hello["nonce"]
+        out = [n[:-4] + (int.from_bytes(n[-4:], "big") ^ self.auths).to_bytes(4, "big")
+               for n in both]
+        return out if self.role == AGENT else out[::-1]
+
     def _apply_login(self, f, incoming):
         name = f.name
+        if name in AUTHS and self.state in OPEN_STATES:
+            self._apply_renewal(f)
+            return
+        self.auths += name == "AUTH"
         if name == "HELLO":
             if incoming:
                 self.peer_hello = f.fields
@@ -314,6 +359,7 @@ class Machine:
             self.state = "HS/AUTH" if self.role == AGENT else "HS/ANSWER"
         elif name == "AUTH_OK":
             self.state = "AUTHENTICATED"
+            self.session = f.fields
             if self.role == AGENT:
                 self.in_seq = 0
             else:

@@ -337,8 +337,7 @@ class AgentPeer(Peer):
         return self.expect("HELLO")
 
     def scram(self, token, name):
-        return Scram(token.id, self.hello["nonce"], self.m.peer_hello["nonce"], name,
-                     secret=token.secret)
+        return Scram(token.id, *self.m.nonces(), name, secret=token.secret)
 
     def auth(self, token, name, proof=None):
         """AUTH by method token; returns the exchange's values."""
@@ -354,6 +353,13 @@ class AgentPeer(Peer):
         assert ok["data"] == values.server_proof, "the server does not know the secret"
         assert ok["agent"] == name and ok["resume"] == b""
         self.session = ok.fields
+        return ok
+
+    def renew(self, token, name):
+        """Logs in again on a session that lives; returns AUTH_OK."""
+        values = self.auth(token, name)
+        ok = self.wait_for("AUTH_OK")
+        assert ok["data"] == values.server_proof, "the server does not know the secret"
         return ok
 
     def bind(self, tunnel=1, name="t1", route="port", **params):
@@ -384,7 +390,10 @@ class ServerPeer(Peer):
 
     def check_auth(self):
         """Receives AUTH: (frame, exchange's values or None, whether the proof is right)."""
-        f = self.expect("AUTH")
+        f = self.wait_for("AUTH") if self.session else self.expect("AUTH")
+        self.m.auths -= 1               # the nonces are those of this one
+        nonces = self.m.nonces()
+        self.m.auths += 1
         data = f["data"]
         if f["method"] != "token" or len(data) != 40:
             return f, None, False
@@ -392,18 +401,28 @@ class ServerPeer(Peer):
         if token is None:
             return f, None, False
         keys = Scram(token.id, b"", b"", "", secret=token.secret)
-        values = Scram(token.id, self.m.peer_hello["nonce"], self.hello["nonce"], f["agent"],
+        values = Scram(token.id, *nonces, f["agent"],
                        stored_key=keys.stored_key, server_key=keys.server_key)
         return f, values, values.accepts(data[8:])
 
-    def login(self, account="acme"):
+    def login(self, account="acme", expires_ms=0):
         self.start()
         f, values, good = self.check_auth()
         if not good:
             self.send("AUTH_FAIL", code=CODES["auth_failed"], text="login refused")
             return None
         self.session = {"session": 7, "account": account, "agent": f["agent"]}
-        self.send("AUTH_OK", data=values.server_proof, **self.session)
+        self.send("AUTH_OK", data=values.server_proof, expires_ms=expires_ms, **self.session)
+        return f
+
+    def renew(self, expires_ms=0, good=True):
+        """Receives AUTH on a session that lives, and answers it."""
+        f, values, right = self.check_auth()
+        assert right and self.m.state != "HS/WAIT", self.story()
+        if good:
+            self.send("AUTH_OK", data=values.server_proof, expires_ms=expires_ms, **self.session)
+        else:
+            self.send("AUTH_FAIL", code=CODES["auth_failed"], text="login refused")
         return f
 
     def bound(self, address="tcp://127.0.0.1:10022"):

@@ -55,7 +55,7 @@ EITHER_TYPES = {"CREDIT", "BLOCKED"}
 CODES = {
     "none": 0, "protocol": 1, "version": 2, "auth_failed": 3, "busy": 4, "timeout": 5,
     "nothing_heard": 6, "limit": 7, "replaced": 8, "shutdown": 9, "leaving": 10, "internal": 11,
-    "flow": 12, "overload": 13, "not_permitted": 20, "in_use": 21, "no_such_route": 22,
+    "flow": 12, "overload": 13, "login_expired": 14, "not_permitted": 20, "in_use": 21, "no_such_route": 22,
     "no_address": 23, "bad_request": 24, "no_such_tunnel": 30, "refused": 31,
     "connect_timeout": 32, "unreachable": 33, "no_such_host": 34, "client_reset": 40,
     "target_reset": 41, "link_lost": 42, "expired": 43, "no_session": 44,
@@ -224,7 +224,7 @@ LAYOUT = {
     "AUTH_CHALLENGE": [("data", "bytes16")],
     "AUTH_ANSWER": [("data", "bytes16")],
     "AUTH_OK": [("session", "u64"), ("account", "name8"), ("agent", "name8"),
-                ("resume", "bytes16"), ("data", "bytes16"), ("tail", "tail")],
+                ("expires_ms", "u64"), ("resume", "bytes16"), ("data", "bytes16"), ("tail", "tail")],
     "AUTH_FAIL": [("code", "u16"), ("retry_after_ms", "u32"), ("text", "str8")],
     "RESUME": [("session", "u64"), ("secret", "bytes16"), ("received", "u64")],
     "RESUME_OK": [("received", "u64")],
@@ -252,7 +252,8 @@ LAYOUT = {
 }
 
 DEFAULTS = {"magic": b"ADIT", "reserved": 0, "tail": [], "text": "", "retry_after_ms": 0,
-            "last": 0, "taken": 0, "features": 0, "resume": b"", "secret": bytes(SECRET), "data": b"", "params": [], "code": 0}
+            "last": 0, "taken": 0, "features": 0, "resume": b"",
+            "expires_ms": 0, "secret": bytes(SECRET), "data": b"", "params": [], "code": 0}
 
 
 def payload(name, /, **fields):
@@ -468,7 +469,7 @@ def _table_after(lines, start):
 
 
 def doc_tables(text=None):
-    """{"session": {role: {(frame, state): verdict}}, "stream": {role: …}} from section 11."""
+    """{"session": {role: {(frame, state): verdict}}, "stream": …, "renewal": …} from section 11."""
     if text is None:
         with open(doc_path(), encoding="utf-8") as f:
             text = f.read()
@@ -478,6 +479,8 @@ def doc_tables(text=None):
                     AGENT: _table_after(lines, "### Received by the agent")},
         "stream": {SERVER: _table_after(lines, "Received by the server:"),
                    AGENT: _table_after(lines, "Received by the agent:")},
+        "renewal": {SERVER: _table_after(lines, "In a renewal, received by the server:"),
+                    AGENT: _table_after(lines, "In a renewal, received by the agent:")},
     }
 
 

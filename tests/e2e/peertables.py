@@ -72,6 +72,8 @@ def sample(name, sid, receiver):
 def verdict(receiver, name, state, column="ACTIVE"):
     """What the session table says; a frame of a stream is judged by the column of its stream."""
     want = TABLES["session"][receiver][name, state]
+    if want == "renewal":
+        return TABLES["renewal"][receiver][name, "NONE"]    # the walks have none under way
     if want == "feature":
         return "err"                    # the walks agree to none
     if want != "stream":

@@ -28,6 +28,7 @@ class Keeper:
         self.sock.close()
         self.sock, self.inbuf, self.eof = fresh.sock, fresh.inbuf, None
         self.log += fresh.log
+        self.m.another_link(fresh.m)
         self.send_bytes(self.kept[got:])
 
 
@@ -69,15 +70,16 @@ class ResumeServer(Keeper, ServerPeer):
         super().__init__(sock, tokens, features=RESUME, **options)
         self.grant = grant.to_bytes(4, "big") + os.urandom(32)
 
-    def login(self, account="acme"):
+    def login(self, account="acme", expires_ms=0):
         self.start()
-        return self.let_in(account)
+        return self.let_in(account, expires_ms)
 
-    def let_in(self, account="acme"):
+    def let_in(self, account="acme", expires_ms=0):
         f, values, good = self.check_auth()
         assert good
         self.session = {"session": 7, "account": account, "agent": f["agent"]}
-        self.send("AUTH_OK", data=values.server_proof, resume=self.grant, **self.session)
+        self.send("AUTH_OK", data=values.server_proof, resume=self.grant, expires_ms=expires_ms,
+                  **self.session)
         return f
 
     def asked(self, old):

@@ -164,7 +164,8 @@ def test_session_table(role):
     table = TABLES["session"][role]
     assert len(table) == 30 * 11
     for (name, state), want in table.items():
-        assert want in ("ok", "err", "skip", "glitch", "stream", "drop", "feature"), (name, state)
+        assert want in ("ok", "err", "skip", "glitch", "stream", "drop", "feature",
+                        "renewal"), (name, state)
         if state == "DETACHED":
             continue
         m = Driver(role, wire.RESUME if state == "HS/RESUME" else 0).to(state)
@@ -179,6 +180,8 @@ def test_session_table(role):
             assert judge(m, sample(name, sid, role)) == expected, (name, state)
             if name in wire.EITHER_TYPES:
                 assert got == "ok", (name, state)
+        elif want == "renewal":
+            assert got == TABLES["renewal"][role][name, "NONE"], (name, state)
         elif want == "feature":
             assert got == "err", (name, state)
             m = Driver(role, wire.RESUME).to(state)
@@ -189,6 +192,39 @@ def test_session_table(role):
             assert judge(m, sample(name, 0, role)) == "ok"
         else:
             assert got == want, (name, state)
+
+
+@pytest.mark.parametrize("role", [SERVER, AGENT], ids=["server", "agent"])
+@pytest.mark.parametrize("state", ["AUTHENTICATED", "BOUND", "FORWARDING", "DRAINING"])
+def test_renewal_table(role, state):
+    """Each column by the conversation that leads into it, in each state that may renew."""
+    table = TABLES["renewal"][role]
+    assert len(table) == 3 * (2 if role == SERVER else 3)
+    ask, why, because = (AGENT, "AUTH"), (SERVER, "AUTH_CHALLENGE"), (AGENT, "AUTH_ANSWER")
+    over = [(SERVER, "AUTH_OK")], [(SERVER, "AUTH_FAIL")]
+    ways = {"NONE": [[], [ask, *over[0]], [ask, why, because, *over[1]]],
+            "WAIT": [[ask], [ask, why, because], [ask, *over[1], ask]],
+            "ANSWER": [[ask, why], [ask, why, because, why], [ask, *over[0], ask, why]]}
+    if role == AGENT:
+        ways["WAIT"], ways["ANSWER"] = ways["ANSWER"], ways["WAIT"]
+    for (name, column), want in table.items():
+        for talk in ways[column]:
+            d = Driver(role)
+            m = d.to(state)
+            for who, what in talk:
+                d.by(who, what, **SAMPLE[what])
+            assert m.state == state and m.renewal == column
+            assert judge(m, sample(name, 0, role)) == want, (name, column, talk)
+
+
+@pytest.mark.parametrize("change", [{"session": 2}, {"account": "other"}, {"agent": "b"},
+                                    {"resume": bytes(3) + b"\1" + bytes(32)}])
+def test_renewal_changes_nothing_else(change):
+    d = Driver(AGENT, wire.RESUME)
+    m = d.to("BOUND")
+    d.by(AGENT, "AUTH", **SAMPLE["AUTH"])
+    f = decode(frame("AUTH_OK", **dict(SAMPLE["AUTH_OK"], **change)))[0]
+    assert judge(m, f) == "err"
 
 
 def stream_histories(role):

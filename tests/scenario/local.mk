@@ -14,6 +14,7 @@ scenarios = \
 	%D%/drain-crossing.scn \
 	%D%/drain-decided.scn \
 	%D%/drain-server.scn \
+	%D%/expired-away.scn \
 	%D%/feature-not-agreed.scn \
 	%D%/fin-before-answer.scn \
 	%D%/fin-on-flow.scn \
@@ -39,6 +40,21 @@ scenarios = \
 	%D%/open-refused.scn \
 	%D%/open-too-many.scn \
 	%D%/ping.scn \
+	%D%/renew-agent-cut.scn \
+	%D%/renew-agent-twice.scn \
+	%D%/renew-agent-unasked.scn \
+	%D%/renew-agent.scn \
+	%D%/renew-answer-unasked.scn \
+	%D%/renew-draining.scn \
+	%D%/renew-for-ever.scn \
+	%D%/renew-impatient.scn \
+	%D%/renew-late.scn \
+	%D%/renew-new-secret.scn \
+	%D%/renew-other-session.scn \
+	%D%/renew-refused.scn \
+	%D%/renew-server-twice.scn \
+	%D%/renew-server.scn \
+	%D%/renew-too-fast.scn \
 	%D%/replaced.scn \
 	%D%/reset-after-fin-crossing.scn \
 	%D%/reset-after-fin.scn \

@@ -224,9 +224,12 @@ act_auth_ok(struct play *y, char **a)
 	struct msg_auth_ok m = {.session = 7,
 		.account = text_of("acme"),
 		.agent = text_of(a[1]),
+		.expires_ms = strtoull(a[2], NULL, 10),
 		.secret = text_of(PAIR_SECRET),
 		.data = text_of(NULL)};
 
+	mux_expire_at(&y->e->m, m.expires_ms > 0 ?
+		mono_add_ms(y->p.now, (int64_t)m.expires_ms) : MONO_NEVER);
 	mux_send_auth_ok(&y->e->m, &m);
 }
 
@@ -401,7 +404,7 @@ static const struct {
 	{"auth", act_auth},           /* AGENT */
 	{"answer", act_answer},       /* TEXT */
 	{"challenge", act_challenge}, /* TEXT */
-	{"auth_ok", act_auth_ok},     /* AGENT */
+	{"auth_ok", act_auth_ok},     /* AGENT, and for how many ms or nothing */
 	{"auth_fail", act_auth_fail}, /* CODE RETRY_MS */
 	{"bind", act_bind},           /* TUNNEL NAME */
 	{"bind_ok", act_bind_ok},     /* TUNNEL ADDRESS */
@@ -459,6 +462,11 @@ expectation(struct play *y, char **a, char *is, size_t cap)
 		return e->retained.bytes == strtoul(a[1], NULL, 10);
 	if (strcmp(a[0], "fresh_closed") == 0)
 		return e->fresh_code == code_of(a[1]);
+	if (strcmp(a[0], "logins") == 0) /* as many as an agent was allowed, refused */
+		return e->n_auth_ok == strtoul(a[1], NULL, 10) &&
+			e->n_auth_fail == strtoul(a[2], NULL, 10);
+	if (strcmp(a[0], "asked") == 0) /* as often as a server */
+		return e->n_auth == strtoul(a[1], NULL, 10);
 	if (strcmp(a[0], "bound") == 0)
 		return e->n_bind_ok == strtoul(a[1], NULL, 10);
 	if (strcmp(a[0], "rtt") == 0)

@@ -26,7 +26,7 @@ static const struct {
 	{FRAME_AUTH, "method:t1 agent:t1 data:b2"},
 	{FRAME_AUTH_CHALLENGE, "data:b2"},
 	{FRAME_AUTH_ANSWER, "data:b2"},
-	{FRAME_AUTH_OK, "session:8 account:t1 agent:t1 resume:b2 data:b2 tail:e"},
+	{FRAME_AUTH_OK, "session:8 account:t1 agent:t1 expires_ms:8 resume:b2 data:b2 tail:e"},
 	{FRAME_AUTH_FAIL, "code:2 retry_after_ms:4 text:t1"},
 	{FRAME_RESUME, "session:8 secret:b2 received:8"},
 	{FRAME_RESUME_OK, "received:8"},

@@ -217,43 +217,95 @@ on_hello(struct mux *m, const struct msg_hello *hello)
 
 	must(hello->role != m->conf.role);
 	e->n_hello++;
-	if (m->conf.role == ROLE_AGENT && !e->silent)
+	if (m->conf.role == ROLE_AGENT && !e->silent) {
+		mux_login_nonces(m, e->nonces, e->nonces + MSG_NONCE);
 		mux_send_auth(m, &auth);
+	}
+}
+
+static void
+login_ok(struct end *e)
+{
+	struct msg_auth_ok ok = {.session = 77,
+		.account = text_of("acme"),
+		.agent = text_of("web1"),
+		.expires_ms = (uint64_t)e->expires_ms,
+		.secret = text_of(PAIR_SECRET),
+		.data = text_of("server")};
+
+	mux_expire_at(&e->m,
+		e->expires_ms > 0 ? mono_add_ms(e->pair->now, e->expires_ms) : MONO_NEVER);
+	mux_send_auth_ok(&e->m, &ok);
 }
 
 static void
 login_step(struct end *e)
 {
-	struct msg_auth_ok ok = {.session = 77,
-		.account = text_of("acme"),
-		.agent = text_of("web1"),
-		.secret = text_of(PAIR_SECRET),
-		.data = text_of("server")};
+	bool renewal = mux_alive(&e->m);
 
 	if (e->silent)
 		return;
 	if (e->challenges > 0) {
 		e->challenges--;
 		mux_send_challenge(&e->m, text_of("why?"));
+	} else if (renewal && e->refuse) {
+		mux_send_auth_fail(&e->m, CODE_AUTH_FAILED, 0, "login refused");
 	} else {
-		mux_send_auth_ok(&e->m, &ok);
+		login_ok(e);
 	}
+}
+
+void
+end_answer_renewal(struct end *e)
+{
+	if (mux_alive(&e->m) && e->m.linked && e->m.renewal == RENEWAL_WAIT)
+		login_step(e);
+}
+
+static bool
+held(const struct end *e)
+{
+	return e->hold_renewal && mux_alive(&e->m);
 }
 
 static void
 on_auth(struct mux *m, const struct msg_auth *auth)
 {
-	must(auth->method.n > 0);
-	end_of(m)->n_auth++;
-	login_step(end_of(m));
+	struct end *e = end_of(m);
+
+	must(auth->method.n > 0 && m->linked);
+	e->n_auth++;
+	mux_login_nonces(m, e->nonces, e->nonces + MSG_NONCE);
+	must(e->untrusted ||
+		memcmp(e->nonces, pair_peer(e)->nonces, sizeof(e->nonces)) == 0);
+	if (!held(e))
+		login_step(e);
+}
+
+bool
+pair_renew(struct pair *p)
+{
+	struct msg_auth auth = {text_of("test"), text_of("web1"), text_of("proof, again")};
+	struct end *e = &p->agent;
+	uint8_t fresh[2 * MSG_NONCE];
+
+	if (!mux_may_renew(&e->m))
+		return false;
+	mux_login_nonces(&e->m, fresh, fresh + MSG_NONCE);
+	must(memcmp(fresh, e->nonces, sizeof(fresh)) != 0);
+	memcpy(e->nonces, fresh, sizeof(fresh));
+	mux_send_auth(&e->m, &auth);
+	must(!mux_may_renew(&e->m));
+	return true;
 }
 
 static void
 on_answer(struct mux *m, struct text data)
 {
-	must(data.p != NULL);
+	must(data.p != NULL && m->linked);
 	end_of(m)->n_answer++;
-	login_step(end_of(m));
+	if (!held(end_of(m)))
+		login_step(end_of(m));
 }
 
 static void
@@ -270,6 +322,14 @@ on_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
 {
 	must(ok->session == m->session_id);
 	end_of(m)->n_auth_ok++;
+	end_of(m)->told_expires_ms = ok->expires_ms;
+}
+
+static void
+on_auth_fail(struct mux *m, const struct msg_auth_fail *fail)
+{
+	must(mux_alive(m) && m->linked && m->renewal == RENEWAL_NONE && fail->text.p != NULL);
+	end_of(m)->n_auth_fail++;
 }
 
 static void
@@ -532,6 +592,7 @@ static const struct mux_ops ops = {
 	.answer = on_answer,
 	.challenge = on_challenge,
 	.auth_ok = on_auth_ok,
+	.auth_fail = on_auth_fail,
 	.bind = on_bind,
 	.bind_ok = on_bind_ok,
 	.bind_fail = on_bind_fail,
@@ -581,12 +642,14 @@ pair_conf(enum role role)
 void
 end_init(struct end *e, struct pair *p, const struct mux_conf *conf)
 {
-	static const uint8_t nonce[MSG_NONCE] = "thirty-two bytes that are not so";
+	static const uint8_t nonce[2][MSG_NONCE] = {
+		[ROLE_AGENT] = "thirty-two bytes that are not so",
+		[ROLE_SERVER] = "and as many of the server's end."};
 
 	memset(e, 0, sizeof(*e));
 	memset(&e->m, 0xa5, sizeof(e->m)); /* mux_init() takes what it finds */
 	e->pair = p;
-	mux_init(&e->m, conf, &ops, e, nonce, p->now);
+	mux_init(&e->m, conf, &ops, e, nonce[conf->role], p->now);
 	if (conf->resume_ms > 0 && conf->retained == NULL) {
 		e->m.conf.retained = &e->retained;
 		e->retained.max = SIZE_MAX;

@@ -66,12 +66,18 @@ struct end {
 	/* how the owner behaves */
 	unsigned challenges; /* server: that many before AUTH_OK */
 	bool silent;         /* leaves AUTH, challenges and BIND unanswered */
+	bool refuse;         /* server: refuses renewals */
+	bool hold_renewal;   /* server: they are answered by the test, see end_answer_renewal() */
+	int64_t expires_ms;  /* server: logins are good for so long; 0: for ever */
 	bool hold_open;      /* agent: OPEN is answered by the test */
 	bool hold_data;      /* received bytes are consumed by the test */
 	bool untrusted;      /* the other end may send anything: its bytes are not checked */
 	void (*in_pull)(struct sock *k); /* what else happens inside pull(); NULL: nothing */
 	/* what has happened */
-	unsigned n_hello, n_auth, n_answer, n_challenge, n_auth_ok, n_bind, n_bind_ok, n_bind_fail;
+	unsigned n_hello, n_auth, n_answer, n_challenge, n_auth_ok, n_auth_fail;
+	unsigned n_bind, n_bind_ok, n_bind_fail;
+	uint64_t told_expires_ms; /* agent: as AUTH_OK said at last */
+	uint8_t nonces[2 * MSG_NONCE]; /* of the login at last: the agent's, the server's */
 	unsigned n_unbind, n_goaway, n_wake;
 	bool awake; /* wake() came since there was nothing to send */
 	bool closed, local;
@@ -108,6 +114,9 @@ void pair_pump(struct pair *p);
 void pair_sleep(struct pair *p, int64_t ms); /* the clock, and mux_tick() for both */
 /* Login, and one tunnel (number 1). */
 void pair_login(struct pair *p);
+/* The agent logs in again, if it may. */
+bool pair_renew(struct pair *p);
+void end_answer_renewal(struct end *e); /* one step, if it is the server's turn */
 /* As if both ends had found the link to be very fast: frames are as long as they can be. */
 void pair_fast(struct pair *p);
 

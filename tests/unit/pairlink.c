@@ -112,8 +112,11 @@ static const struct mux_ops fresh_ops = {
 void
 pairlink_begin(struct end *e)
 {
-	static const uint8_t nonce[MSG_NONCE] = "thirty-two other bytes not like.";
+	static unsigned links;
+	uint8_t nonce[MSG_NONCE] = "another link, of number ";
 
+	links++; /* no two links have the same */
+	memcpy(nonce + 24, &links, sizeof(links));
 	pairlink_fini(e);
 	e->fresh = xcalloc(1, sizeof(*e->fresh));
 	mux_init(e->fresh, &e->m.conf, &fresh_ops, e, nonce, e->pair->now);

@@ -23,6 +23,7 @@ struct run {
 	int64_t stale_ms, away_ms;
 	uint32_t tunnel;
 	unsigned n_cuts;
+	struct mono renewed; /* the agent may ask again */
 };
 
 static bool
@@ -323,8 +324,27 @@ op_pump(struct run *r)
 	check_quiet(s);
 }
 
+/* The agent logs in again, or the server goes on with that. */
+static void
+op_renew(struct run *r)
+{
+	struct pair *p = &r->p;
+	unsigned how = byte(r);
+
+	if (how & 1) {
+		end_answer_renewal(&p->server);
+		return;
+	}
+	if (!mono_before(r->renewed, p->now) || !pair_renew(p))
+		return;
+	r->renewed = mono_add_ms(p->now, (int64_t)MUX_RENEW_EVERY_MS);
+	p->server.challenges = how >> 1 & 3;
+	p->server.refuse = how >> 3 & 1;
+	p->server.hold_renewal = how >> 4 & 1;
+}
+
 static void (*const operations[])(struct run *r) = {
-	op_open, op_send, op_send, op_send, op_send, op_send, op_send, op_consume, op_consume,
+	op_open, op_send, op_send, op_send, op_send, op_send, op_renew, op_consume, op_consume,
 	op_consume, op_fin, op_fin, op_reset, op_answer, op_answer, op_output, op_output,
 	op_output, op_output, op_deliver, op_deliver, op_deliver, op_deliver, op_flow, op_flow,
 	op_time, op_hold, op_tunnel, op_end, op_corrupt, op_open_flow, op_pump,
@@ -366,6 +386,7 @@ configure(struct run *r)
 	conf[0].max_streams = flags & 1 ? 4 : 64;
 	pair_init(&r->p, &conf[0], &conf[1]);
 	r->p.server.challenges = flags >> 1 & 3;
+	r->p.server.expires_ms = r->ends && flags & 4 ? 20000 : 0;
 	r->p.agent.hold_data = flags >> 3 & 1;
 	r->p.server.hold_data = flags >> 4 & 1;
 	r->p.agent.hold_open = flags >> 5 & 1;
@@ -396,6 +417,7 @@ check_verdict(const struct run *r, struct end *e)
 		return;
 	must(e->code == CODE_REPLACED || e->code == CODE_SHUTDOWN || e->code == CODE_LEAVING ||
 		e->code == CODE_TIMEOUT || (e->code == CODE_NOTHING_HEARD && left) ||
+		(e->code == CODE_LOGIN_EXPIRED && r->p.server.expires_ms > 0) ||
 		(e->code == CODE_LINK_LOST && r->ends && r->cuts));
 }
 
@@ -442,6 +464,7 @@ pairops_run(const uint8_t *data, size_t n, unsigned how)
 	}
 	link_up(&r);
 	res.cuts = r.n_cuts;
+	res.renewals = r.p.agent.n_auth_ok + r.p.agent.n_auth_fail;
 	res.links = r.p.agent.n_resumed;
 	res.lost = r.p.agent.n_lost + r.p.server.n_lost;
 	res.closed = over(&r.p.agent) || over(&r.p.server);

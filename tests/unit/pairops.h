@@ -16,6 +16,7 @@ struct pairops_result {
 	unsigned ops, streams, fins, resets, refused;
 	unsigned aside; /* payloads that were fetched or moved past the mux */
 	unsigned cuts, links, lost; /* links: that a session went on over; lost: found by silence */
+	unsigned renewals; /* logins that were answered */
 	uint64_t bytes; /* that arrived, both ways */
 	bool closed;    /* the session ended before the bytes did */
 };

@@ -193,8 +193,9 @@ static void
 test_login(void)
 {
 	struct msg_auth a = {text_of("token"), text_of("web1"), text_of("proof")}, b;
-	struct msg_auth_ok ok1 = {0xfedcba9876543210, text_of("acme"), text_of("web1"), 60000,
-		text_of("thirty-two bytes that are a key!"), text_of("server")}, ok2;
+	struct msg_auth_ok ok1 = {0xfedcba9876543210, text_of("acme"), text_of("web1"),
+		0x102030405060708, 60000, text_of("thirty-two bytes that are a key!"),
+		text_of("server")}, ok2;
 	struct msg_auth_fail fail = {3, 90000, text_of("no")}, fail2;
 	struct msg_resume r1 = {0x123456789abcdef0, text_of("thirty-two bytes that are a key!"), 4711}, r2;
 	struct msg_resume_ok r3;
@@ -209,6 +210,7 @@ test_login(void)
 	n = msg_auth_ok_encode(p, sizeof(p), &ok1);
 	ok(msg_auth_ok_decode(p, n, &ok2) == NULL && ok2.session == ok1.session, "AUTH_OK");
 	ok(same(ok2.account, "acme") && same(ok2.agent, "web1") && ok2.resume_ms == 60000 &&
+			ok2.expires_ms == ok1.expires_ms &&
 			same(ok2.secret, "thirty-two bytes that are a key!") &&
 			same(ok2.data, "server"),
 		"its fields");

@@ -48,6 +48,7 @@ add(struct pairops_result *sum, const struct pairops_result *one)
 	sum->cuts += one->cuts;
 	sum->links += one->links;
 	sum->lost += one->lost;
+	sum->renewals += one->renewals;
 	sum->closed |= one->closed;
 }
 
@@ -82,6 +83,7 @@ main(void)
 	ok(r.fins > 100 && r.resets > 100 && r.refused > 10, "streams ended in all ways");
 	ok(r.aside > (quick ? 10 : 100), "payloads went aside, too (%u)", r.aside);
 	ok(r.bytes > 1000000, "and every byte arrived in its place");
+	ok(r.renewals > 100, "while the agent logged in again (%u logins)", r.renewals);
 	r = runs(quick ? 200 : 3000, 600, PAIROPS_ENDS);
 	diag("%u steps, %u ends of streams", r.ops, r.streams);
 	ok(r.closed, "sessions that end early, and links that lie, break nothing");
@@ -90,6 +92,7 @@ main(void)
 		r.ops, r.streams, r.cuts, r.links, r.lost, (unsigned long long)r.bytes);
 	ok(!r.closed, "no session of two honest ends is lost with a link");
 	ok(r.cuts > 500 && r.links > 500, "although many are (%u, %u others)", r.cuts, r.links);
+	ok(r.renewals > 100, "nor by logins that are cut off (%u were not)", r.renewals);
 	ok(r.fins > (quick ? 20 : 100) && r.resets > 100 && r.bytes > 1000000, "every byte arrives in its place");
 	r = runs(quick ? 200 : 3000, 600, PAIROPS_CUTS | PAIROPS_ENDS);
 	diag("%u steps, %u ends of streams, %u cuts, %u other links", r.ops, r.streams, r.cuts, r.links);

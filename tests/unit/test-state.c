@@ -2,7 +2,7 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* doc/protocol.md against core/wire: the types of section 1, the codes of section 10, and every cell
- * of the four tables of section 11. A row or a cell that is missing, on either side, fails. */
+ * of the six tables of section 11. A row or a cell that is missing, on either side, fails. */
 
 #include <config.h>
 
@@ -192,6 +192,43 @@ test_session(enum role role, const char *title)
 	ok(all && seen[0x7f] && seen[0xff], "every type has a row, and so have unknown ones");
 }
 
+/* ---- Section 11: renewals ---- */
+
+static void
+test_renewals(enum role role, const char *title)
+{
+	static const char *const columns[RENEWALS] = {"NONE", "WAIT", "ANSWER"};
+	struct row r = {.n = 0};
+	bool seen[256] = {false};
+
+	must(find(title) && next_row(&r));
+	is_int(r.n, 1 + RENEWALS, title);
+	for (unsigned i = 0; i < RENEWALS; i++)
+		is_str(r.cell[1 + i], columns[i], "column");
+	while (next_row(&r)) {
+		int type = type_of(r.cell[0]);
+
+		if (!ok(type >= 0 && r.n == 1 + RENEWALS, "row %s", r.cell[0]))
+			continue;
+		seen[type] = true;
+		for (unsigned i = 0; i < RENEWALS; i++)
+			ok(strcmp(rule_name(renewal_rule(role, (enum renewal)i, (uint8_t)type)),
+				   r.cell[1 + i]) == 0,
+				"%s in %s: %s", r.cell[0], columns[i], r.cell[1 + i]);
+	}
+	for (uint8_t t = frame_next_type(0); t != 0; t = frame_next_type(t)) {
+		bool any = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(session_columns); i++)
+			any |= session_rule(role, session_columns[i].state, session_columns[i].login,
+				       t) == RULE_RENEWAL;
+		ok(seen[t] == any, "%s %s", frame_name(t),
+			any ? "is of renewals" : "is not of renewals");
+		ok(seen[t] || renewal_rule(role, RENEWAL_ANSWER, t) == RULE_ERR,
+			"and illegal in one if it is not");
+	}
+}
+
 /* ---- Section 11: streams ---- */
 
 static const struct {
@@ -284,6 +321,8 @@ main(void)
 	test_codes();
 	test_session(ROLE_SERVER, "### Received by the server");
 	test_session(ROLE_AGENT, "### Received by the agent");
+	test_renewals(ROLE_SERVER, "In a renewal, received by the server:");
+	test_renewals(ROLE_AGENT, "In a renewal, received by the agent:");
 	test_streams(ROLE_SERVER, "Received by the server:");
 	test_streams(ROLE_AGENT, "Received by the agent:");
 	test_moves();

@@ -315,7 +315,7 @@ show_status(const json_t *a)
 		units_size_human((uint64_t)number_of(t, "tx_bytes"), tx, sizeof(tx)));
 }
 
-#define COLUMNS 7
+#define COLUMNS 8
 
 static void
 row_of(const json_t *a, char cell[COLUMNS][160])
@@ -333,8 +333,12 @@ row_of(const json_t *a, char cell[COLUMNS][160])
 		json_is_true(json_object_get(a, "detached")) ? ", away" : "");
 	snprintf(cell[4], 160, "%s",
 		units_ms_human(number_of(a, "since_ms"), since, sizeof(since)));
-	snprintf(cell[5], 160, "%" PRId64, number_of(a, "tunnels"));
-	snprintf(cell[6], 160, "%" PRId64, number_of(a, "streams"));
+	snprintf(cell[5], 160, "%s",
+		number_of(a, "expires_ms") == 0 ? "-"
+						: units_ms_human(number_of(a, "expires_ms"), since,
+							  sizeof(since)));
+	snprintf(cell[6], 160, "%" PRId64, number_of(a, "tunnels"));
+	snprintf(cell[7], 160, "%" PRId64, number_of(a, "streams"));
 }
 
 static void
@@ -348,8 +352,8 @@ show_row(char cell[COLUMNS][160], const int width[COLUMNS])
 static void
 show_agents(const json_t *a)
 {
-	static char head[COLUMNS][160] = {"ACCOUNT", "AGENT", "FROM", "LINK", "FOR", "TUNNELS",
-		"STREAMS"};
+	static char head[COLUMNS][160] = {"ACCOUNT", "AGENT", "FROM", "LINK", "FOR", "ENDS IN",
+		"TUNNELS", "STREAMS"};
 	const json_t *list = json_object_get(a, "agents"), *one;
 	char cell[COLUMNS][160];
 	int width[COLUMNS];

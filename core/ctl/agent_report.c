@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl/agent_report.h"
 #include "io/proxy.h"
@@ -264,6 +265,31 @@ on_expired(struct report *r, const struct agent_event *ev, const char *text)
 		r->connected = false;
 }
 
+static void
+on_renewed(struct report *r, const struct agent_event *ev)
+{
+	char who[40], when[40];
+	time_t until = time(NULL) + (time_t)(ev->left_ms / 1000);
+	struct tm tm;
+
+	which(r, ev, who, sizeof(who));
+	if (ev->left_ms < 0 || localtime_r(&until, &tm) == NULL ||
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		say(r, "%slogin renewed, for ever", who);
+	else
+		say(r, "%slogin renewed until %s", who, when);
+}
+
+static void
+on_not_renewed(struct report *r, const struct agent_event *ev, const char *text)
+{
+	char who[40], left[40];
+
+	say(r, "%scould not renew the login: %s; the session ends in %s",
+		which(r, ev, who, sizeof(who)), text,
+		units_ms_human(ev->left_ms, left, sizeof(left)));
+}
+
 /* The others go on; so it is said once and not at each attempt. */
 static void
 on_session_lost(struct report *r, const struct agent_event *ev, const char *text)
@@ -327,6 +353,12 @@ report_event(struct report *r, const struct agent_event *ev)
 		break;
 	case AGENT_EXPIRED:
 		on_expired(r, ev, text);
+		break;
+	case AGENT_RENEWED:
+		on_renewed(r, ev);
+		break;
+	case AGENT_NOT_RENEWED:
+		on_not_renewed(r, ev, text);
 		break;
 	case AGENT_SESSION_UP:
 		say(r, "session %u of %u connected", ev->session, r->conf->sessions);

@@ -114,6 +114,8 @@ put_row(struct json *j, const struct roster_row *row)
 	json_put_text(j, "transport", row->transport);
 	json_put_bool(j, "detached", row->detached);
 	json_put_number(j, "since_ms", row->since_ms);
+	if (row->expires_ms != 0)
+		json_put_number(j, "expires_ms", row->expires_ms);
 	json_put_number(j, "streams", (int64_t)row->streams);
 	json_put_number(j, "tunnels", (int64_t)row->tunnels);
 	json_put_number(j, "clients", (int64_t)row->clients);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "io/conn.h"
 #include "plug/options.h"
@@ -20,6 +21,7 @@
 #include "util/rand.h"
 
 #define TYPE(t) (1u << (t))
+#define EXPIRES_MAX ((int64_t)100 * 366 * 86400) /* seconds: what lasts longer lasts for ever */
 
 /* ---- adit/plugin.h: options ------------------------------------------------------------------ */
 
@@ -190,6 +192,12 @@ adit_auth_fact(const struct adit_auth_req *req, const char *key)
 	return facts_get(&req->facts, key);
 }
 
+bool
+adit_auth_renewal(const struct adit_auth_req *req)
+{
+	return req->renewal;
+}
+
 int
 adit_auth_challenge(struct adit_auth_req *req, const void *data, size_t len)
 {
@@ -227,6 +235,23 @@ int
 adit_auth_grant(struct adit_auth_req *req, const char *key, const char *value)
 {
 	return identity_grant(&req->id, key, value) == 0 ? 0 : -1;
+}
+
+int
+adit_auth_expires(struct adit_auth_req *req, int64_t unix_seconds)
+{
+	struct timespec now;
+	int64_t left;
+
+	must(clock_gettime(CLOCK_REALTIME, &now) == 0);
+	if (unix_seconds > now.tv_sec + EXPIRES_MAX) {
+		req->expires = MONO_NEVER;
+		return 0;
+	}
+	left = unix_seconds > now.tv_sec ? (unix_seconds - now.tv_sec) * 1000000000 - now.tv_nsec
+					 : 0;
+	req->expires = (struct mono){left > 0 ? mono_now().ns + left : 1}; /* long ago */
+	return left > 0 ? 0 : -1;
 }
 
 void
@@ -307,6 +332,12 @@ const char *
 adit_proof_fact(const struct adit_proof *proof, const char *key)
 {
 	return facts_get(&proof->facts, key);
+}
+
+bool
+adit_proof_renewal(const struct adit_proof *proof)
+{
+	return proof->renewal;
 }
 
 int

@@ -399,6 +399,11 @@ heard(struct agent *a, struct agent_event *ev, const struct agent_loss *loss)
 	case AGENT_EXPIRED:
 		on_expired(m, ev);
 		break;
+	case AGENT_RENEWED:
+	case AGENT_NOT_RENEWED:
+		if (!a->stopping)
+			a->event(a->ctx, ev);
+		break;
 	case AGENT_STOPPED:
 		on_worker_stopped(a);
 		break;

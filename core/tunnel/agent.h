@@ -30,6 +30,8 @@ enum agent_event_kind {
 			     * to get one; attempt: 1 when it has just lost it; streams wait */
 	AGENT_BACK,         /* and has one again, after away_ms; nothing is lost: streams */
 	AGENT_EXPIRED,      /* or ends: code, text; streams, which are lost */
+	AGENT_RENEWED,      /* a session's login: session, left_ms */
+	AGENT_NOT_RENEWED,  /* or why not yet: session, text; left_ms until it ends */
 	AGENT_SESSION_UP,   /* a further one, and its tunnels are answered: session */
 	AGENT_SESSION_LOST, /* session, code, text; attempt; retry_ms, below 0: for good */
 	AGENT_STOPPED,      /* no further attempt: code, text; 0 when asked to, or, if fatal, when
@@ -44,6 +46,7 @@ struct agent_event {
 	unsigned attempt;
 	size_t streams;
 	int64_t retry_ms, away_ms;
+	int64_t left_ms; /* for which the login is good; below 0: for ever */
 	bool fatal; /* AGENT_STOPPED: give a non-zero exit status */
 	char text[320];
 };

@@ -3,8 +3,8 @@
 
 /* What the files of the agent share: agent.c (the whole and its decisions, main thread),
  * agent_worker.c (one worker's part), agent_link.c (connecting), agent_session.c (one login and its
- * streams), agent_resume.c (sessions without a link), target.c (dialling), udp_target.c (flows).
- * All but agent.c run on the agent's workers. */
+ * streams), agent_renew.c (its login anew), agent_resume.c (sessions without a link), target.c
+ * (dialling), udp_target.c (flows). All but agent.c run on the agent's workers. */
 
 #ifndef ADIT_TUNNEL_AGENT_PRIV_H
 #define ADIT_TUNNEL_AGENT_PRIV_H
@@ -101,9 +101,8 @@ struct agent_session {
 	bool parting;     /* the server leaves; nothing is said of it any more */
 	struct agent_worker *aw;
 	struct adit_proof *proof;
-	uint8_t nonce_server[MSG_NONCE];
 	bool logged_in;
-	char account[NAME_MAX_LEN + 1];
+	char account[NAME_MAX_LEN + 1], named[NAME_MAX_LEN + 1]; /* as the server calls us */
 	size_t n_up, n_answered;
 	enum tunnel_state *tunnel; /* for each of the configuration */
 	bool useless;      /* it ends because no tunnel is left */
@@ -112,6 +111,12 @@ struct agent_session {
 	struct mono since, lost_at;
 	bool resumed; /* its link is not its first */
 	int64_t spread_ms; /* as the server said */
+	/* agent_renew.c: */
+	bool renewing;
+	bool renew_spare; /* one that its link has cut off may be begun again at once */
+	struct timer renew; /* until the next attempt, or the next complaint */
+	struct mono good_until, fresh_until; /* the login; what the last AUTH_OK has said */
+	struct mono renew_at, renew_began;   /* began: the last attempt; 0: there was none */
 };
 
 static inline struct agent_worker *
@@ -131,7 +136,8 @@ struct agent_loss {
 
 /* Reports to the main thread. Of the events a worker says AGENT_CONNECTED, AGENT_TUNNEL_…,
  * AGENT_LOST, AGENT_MOVING and AGENT_HELD (with what is known of the loss, or NULL), AGENT_BACK,
- * AGENT_EXPIRED and, when nothing of it is left, AGENT_STOPPED. */
+ * AGENT_EXPIRED, AGENT_RENEWED, AGENT_NOT_RENEWED and, when nothing of it is left,
+ * AGENT_STOPPED. */
 void agent_say(struct agent *a, const struct agent_event *ev, const struct agent_loss *loss);
 
 /* ---- agent_worker.c ---------------------------------------------------------------------------*/
@@ -164,6 +170,9 @@ void agent_session_close(struct agent_session *as);
 
 /* Shows who we are, when the server's HELLO is here. */
 void agent_session_login(struct agent_session *as);
+/* Begins a proof in place of the one before, and sends what it has made. */
+void agent_session_prove(struct agent_session *as, proof_fn *fn);
+void agent_session_send(struct agent_session *as, const struct adit_proof *proof);
 void agent_session_loss(const struct agent_session *as, struct agent_loss *loss_r);
 
 static inline struct agent_session *
@@ -171,6 +180,18 @@ agent_session_of(struct mux *m)
 {
 	return container_of(container_of(m, struct session, mux), struct agent_session, base);
 }
+
+/* ---- agent_renew.c ----------------------------------------------------------------------------*/
+void agent_renew_init(struct agent_session *as);
+/* AUTH_OK has come, of any login; then the plugin has confirmed the first one. */
+void agent_renew_expires(struct agent_session *as, uint64_t expires_ms);
+void agent_renew_logged_in(struct agent_session *as);
+/* AUTH_OK of a renewal names whom it should. */
+bool agent_renew_same(const struct agent_session *as, const struct msg_auth_ok *ok);
+void agent_renew_on_fail(struct mux *m, const struct msg_auth_fail *fail);
+/* The link is lost, and there is another. */
+void agent_renew_detached(struct agent_session *as);
+void agent_renew_back(struct agent_session *as);
 
 /* ---- agent_resume.c ---------------------------------------------------------------------------*/
 void agent_session_on_detached(struct session *s, const char *text);

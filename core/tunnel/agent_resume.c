@@ -42,6 +42,7 @@ agent_session_on_detached(struct session *s, const char *text)
 		return;
 	}
 	must(l->session == as && l->held == NULL);
+	agent_renew_detached(as);
 	l->session = NULL;
 	l->held = as;
 	l->state = LINK_IDLE;
@@ -99,6 +100,7 @@ go_on(struct agent_link *l, struct agent_session *fresh, uint64_t received)
 	pthread_mutex_unlock(&a->lock);
 	held->base.cut_by_peer = false;
 	held->resumed = true;
+	agent_renew_back(held);
 	say(held, AGENT_BACK, CODE_NONE, "", NULL);
 }
 

@@ -110,38 +110,55 @@ confirmed(struct agent_session *as)
 	pthread_mutex_unlock(&a->lock);
 	say(as, &ev);
 	send_binds(as);
+	agent_renew_logged_in(as);
+}
+
+void
+agent_session_send(struct agent_session *as, const struct adit_proof *proof)
+{
+	const struct agent_conf *conf = as->aw->conf;
+	struct text out = {(const char *)proof->out.p, proof->out.len};
+
+	if (proof->step == 0)
+		mux_send_auth(&as->base.mux, &(struct msg_auth){text_of(conf->auth->short_name),
+						     text_of(conf->name), out});
+	else
+		mux_send_answer(&as->base.mux, out);
 }
 
 static void
 on_proof(void *owner, struct adit_proof *proof, int err)
 {
 	struct agent_session *as = owner;
-	struct mux *m = &as->base.mux;
-	const struct agent_conf *conf = as->aw->conf;
-	struct text out = {(const char *)proof->out.p, proof->out.len};
 
 	if (err != 0)
 		session_fail(&as->base, CODE_AUTH_FAILED,
 			proof->error[0] != '\0' ? proof->error : "no proof can be made");
 	else if (proof->confirming)
 		confirmed(as);
-	else if (proof->step == 0)
-		mux_send_auth(m, &(struct msg_auth){text_of(conf->auth->short_name),
-					 text_of(conf->name), out});
 	else
-		mux_send_answer(m, out);
+		agent_session_send(as, proof);
+}
+
+void
+agent_session_prove(struct agent_session *as, proof_fn *fn)
+{
+	const struct agent_conf *conf = as->aw->conf;
+	uint8_t ours[MSG_NONCE], theirs[MSG_NONCE];
+
+	mux_login_nonces(&as->base.mux, ours, theirs);
+	proof_free(as->proof);
+	as->proof = proof_new(as->base.w, conf->auth, conf->name,
+		conn_encrypted(as->base.conn), ours, theirs, fn, as);
+	as->proof->renewal = as->logged_in;
+	facts_copy(&as->base.conn->facts, &as->proof->facts);
+	proof_step(as->proof, "", 0);
 }
 
 void
 agent_session_login(struct agent_session *as)
 {
-	const struct agent_conf *conf = as->aw->conf;
-	struct mux *m = &as->base.mux;
-
-	as->proof = proof_new(as->base.w, conf->auth, conf->name,
-		conn_encrypted(as->base.conn), m->nonce, as->nonce_server, on_proof, as);
-	facts_copy(&as->base.conn->facts, &as->proof->facts);
-	proof_step(as->proof, "", 0);
+	agent_session_prove(as, on_proof);
 }
 
 static void
@@ -149,7 +166,7 @@ on_hello(struct mux *m, const struct msg_hello *hello)
 {
 	struct agent_session *as = agent_session_of(m);
 
-	memcpy(as->nonce_server, hello->nonce, MSG_NONCE);
+	(void)hello;
 	if (!agent_session_resume(as))
 		agent_session_login(as);
 }
@@ -172,11 +189,19 @@ on_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
 
 	if (ok->data.n > ADIT_AUTH_DATA_MAX) {
 		session_fail(&as->base, CODE_PROTOCOL, "AUTH_OK: too much data");
-	} else {
-		text_copy(as->account, sizeof(as->account), ok->account);
-		session_logged_in(&as->base);
-		proof_confirm(as->proof, ok->data.p, ok->data.n);
+		return;
 	}
+	if (as->logged_in && !agent_renew_same(as, ok)) {
+		session_fail(&as->base, CODE_PROTOCOL, "AUTH_OK makes another of who there is");
+		return;
+	}
+	if (!as->logged_in) {
+		text_copy(as->account, sizeof(as->account), ok->account);
+		text_copy(as->named, sizeof(as->named), ok->agent);
+		session_logged_in(&as->base);
+	}
+	agent_renew_expires(as, ok->expires_ms);
+	proof_confirm(as->proof, ok->data.p, ok->data.n);
 }
 
 /* ---- Tunnels --------------------------------------------------------------------------------- */
@@ -407,6 +432,7 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 		snprintf(as->end_text, sizeof(as->end_text), "%s", text);
 	}
 	agent_session_unheld(as, code, text);
+	timer_stop(&as->renew);
 	proof_free(as->proof); /* behind the last use of text, which may be its */
 	as->proof = NULL;
 	note_rtt(as);
@@ -452,6 +478,7 @@ static const struct mux_ops agent_mux_ops = {
 	.hello = on_hello,
 	.challenge = on_challenge,
 	.auth_ok = on_auth_ok,
+	.auth_fail = agent_renew_on_fail,
 	.resume_ok = agent_session_on_resume_ok,
 	.resume_fail = agent_session_on_resume_fail,
 	.bind_ok = on_bind_ok,
@@ -500,6 +527,7 @@ agent_session_open(struct agent_link *l, int fd)
 	as->link = l;
 	as->aw = aw;
 	list_init(&as->node);
+	agent_renew_init(as);
 	as->tunnel = xcalloc(MAX(aw->conf->n_tunnels, 1), sizeof(*as->tunnel));
 	session_open(&as->base, aw->w, fd, ROLE_AGENT, &agent_session_ops, &aw->conf->limits, &link,
 		&self);

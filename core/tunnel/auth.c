@@ -101,6 +101,7 @@ req_reset(struct adit_auth_req *req)
 	req->state_free = NULL;
 	auth_bytes_wipe(&req->challenge);
 	auth_bytes_wipe(&req->reply);
+	req->expires = MONO_NEVER;
 	identity_fini(&req->id);
 	memcpy(req->id.agent, req->claimed, sizeof(req->id.agent));
 }
@@ -187,6 +188,11 @@ verdict_checked(struct adit_auth_req *req, enum adit_verdict v)
 	}
 	switch (v) {
 	case ADIT_ALLOW:
+		if (!mono_before(req->w->now, req->expires)) {
+			req_say(req, "allowed a login that has expired");
+			req->cause = ADIT_CAUSE_EXPIRED;
+			return ADIT_DENY;
+		}
 		if (req->id.account[0] != '\0')
 			return v;
 		req_say(req, "allowed a login without an account");
@@ -447,6 +453,8 @@ req_new(struct worker *w, struct server_conf *conf, const struct auth_input *in,
 	snprintf(req->claimed, sizeof(req->claimed), "%s", in->agent);
 	memcpy(req->id.agent, req->claimed, sizeof(req->id.agent));
 	req->encrypted = in->encrypted;
+	req->renewal = in->renewal;
+	req->expires = MONO_NEVER;
 	if (in->facts != NULL)
 		facts_copy(in->facts, &req->facts);
 	memcpy(req->nonce_agent, in->nonce_agent, ADIT_NONCE_SIZE);

@@ -51,11 +51,12 @@ struct adit_auth_req {
 	char method[NAME_MAX_LEN + 1];
 	char peer[64];
 	char claimed[NAME_MAX_LEN + 1]; /* the agent's name as it came */
-	bool encrypted;
+	bool encrypted, renewal;
 	struct facts facts; /* about the link */
 	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];
 	unsigned step;
 	struct auth_bytes data, challenge, reply;
+	struct mono expires; /* the login, as the plugin says; MONO_NEVER */
 	struct identity id; /* id.agent: as claimed, or what adit_auth_rename() made of it */
 	char reason[256];
 	enum adit_cause cause;
@@ -84,6 +85,7 @@ struct auth_input {
 	uint64_t source;            /* addr_source_key(): bounds queued work for each source */
 	struct name_gate *names;    /* a reference is taken; NULL: names may be tried at will */
 	bool encrypted;
+	bool renewal;               /* a session that lives logs in again */
 	const struct facts *facts;  /* about the link, or NULL; copied */
 	const uint8_t *nonce_agent, *nonce_server;
 	const void *data;
@@ -126,6 +128,7 @@ struct adit_proof {
 	void *owner; /* NULL: given up */
 	char agent[NAME_MAX_LEN + 1];
 	bool encrypted;
+	bool renewal;           /* the caller's to set: a session that lives logs in again */
 	bool begun, confirming; /* step 0 was made; confirm() and not prove() */
 	bool busy;              /* job is under way */
 	uint8_t nonce_agent[ADIT_NONCE_SIZE], nonce_server[ADIT_NONCE_SIZE];

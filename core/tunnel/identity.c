@@ -79,6 +79,20 @@ identity_granted(const struct identity *id, const char *key)
 	return g != NULL ? g->value : NULL;
 }
 
+bool
+identity_same_grants(const struct identity *a, const struct identity *b)
+{
+	if (a->n_grants != b->n_grants)
+		return false;
+	for (size_t i = 0; i < a->n_grants; i++) { /* no key is there twice */
+		const char *other = identity_granted(b, a->grants[i].key);
+
+		if (other == NULL || strcmp(other, a->grants[i].value) != 0)
+			return false;
+	}
+	return true;
+}
+
 void
 identity_fini(struct identity *id)
 {

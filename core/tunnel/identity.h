@@ -33,6 +33,8 @@ bool name_valid_n(const char *name, size_t n);
 /* 0, -EINVAL (key or value too long or empty key), -ENOSPC. The same key again replaces. */
 int identity_grant(struct identity *id, const char *key, const char *value);
 const char *identity_granted(const struct identity *id, const char *key); /* or NULL */
+/* The same keys with the same values, in whatever order. */
+bool identity_same_grants(const struct identity *a, const struct identity *b);
 void identity_fini(struct identity *id); /* frees grants; id is empty afterwards */
 
 #endif

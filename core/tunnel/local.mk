@@ -2,6 +2,7 @@
 core_sources += \
 	%D%/agent.c %D%/agent.h %D%/agent_priv.h \
 	%D%/agent_link.c \
+	%D%/agent_renew.c \
 	%D%/agent_resume.c \
 	%D%/agent_session.c \
 	%D%/agent_worker.c \
@@ -28,6 +29,7 @@ core_sources += \
 	%D%/request_log.c %D%/request_log.h \
 	%D%/roster.c %D%/roster.h \
 	%D%/server.c %D%/server.h %D%/server_priv.h \
+	%D%/server_renew.c \
 	%D%/server_resume.c \
 	%D%/server_session.c \
 	%D%/server_worker.c \

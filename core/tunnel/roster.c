@@ -101,6 +101,8 @@ fill(struct roster_row *row, const struct server_session *ss)
 	snprintf(row->address, sizeof(row->address), "%s", ss->from_text);
 	snprintf(row->transport, sizeof(row->transport), "%s", link_name(ss));
 	row->since_ms = mono_diff_ms(ss->sw->w->now, ss->since);
+	if (ss->base.mux.expires_at.ns != MONO_NEVER.ns)
+		row->expires_ms = MAX(mono_diff_ms(ss->base.mux.expires_at, ss->sw->w->now), 1);
 	row->streams = ss->base.n_streams + ss->held.n;
 	row->tunnels = ss->tunnels.n;
 	row->clients = ss->clients + ss->flows;

@@ -23,6 +23,7 @@ struct roster_row {
 	char address[ADDR_TEXT_MAX]; /* of the agent */
 	char transport[32];          /* "tls" */
 	int64_t since_ms;            /* how long ago it logged in */
+	int64_t expires_ms;          /* its login, in so much; 0: never */
 	uint64_t streams, tunnels, clients; /* clients: in all */
 };
 

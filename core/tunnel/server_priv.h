@@ -2,8 +2,9 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* What the files of the server share: server.c (the whole, main thread), server_worker.c (one
- * worker's part), server_session.c (one agent), server_resume.c (its other links), bind.c (its
- * tunnels), front.c (public listeners), udp_front.c (those for UDP). */
+ * worker's part), server_session.c (one agent), server_renew.c (its login anew), server_resume.c
+ * (its other links), bind.c (its tunnels), front.c (public listeners), udp_front.c (those for
+ * UDP). */
 
 #ifndef ADIT_TUNNEL_SERVER_PRIV_H
 #define ADIT_TUNNEL_SERVER_PRIV_H
@@ -124,10 +125,10 @@ struct server_session {
 	uint64_t source;
 	bool at_gate;      /* gate_leave() is owed */
 	bool counted;      /* in srv->load */
-	uint8_t nonce_agent[MSG_NONCE];
 	struct adit_auth_req *req;
 	struct mono asked; /* when AUTH came */
 	struct timer refuse; /* the answer to a wrong login waits for its time */
+	struct timer renewal; /* how long one may take */
 	uint16_t refuse_code;
 	uint32_t refuse_retry_ms;
 	bool logged_in;
@@ -172,6 +173,21 @@ void server_session_from(struct server_session *ss, const struct addr *from);
 /* A failed login is counted; its link waits at the gate no more. */
 void server_session_fail_at_gate(struct server_session *ss);
 void server_session_leave_gate(struct server_session *ss);
+
+/* ---- server_renew.c ---------------------------------------------------------------------------*/
+/* AUTH has come on a session that lives. False: the gate is shut, and the agent was told. */
+bool server_renew_begins(struct server_session *ss);
+/* The chain allows it. */
+void server_renew(struct server_session *ss, struct adit_auth_req *req);
+/* None is under way any more; harmless if none was. */
+void server_renew_over(struct server_session *ss);
+void server_renew_on_timer(struct timer *t);
+/* An answer has come to one that was given up. */
+void server_renew_too_late(struct server_session *ss);
+/* The login is good until then, and the session with it. What AUTH_OK says of it, in ms. */
+uint64_t server_login_expires(struct server_session *ss, struct mono at);
+/* ", good for 5 min", or nothing for 0; returns buf. */
+const char *server_login_time(uint64_t ms, char *buf, size_t cap);
 
 /* ---- server_resume.c --------------------------------------------------------------------------*/
 void server_on_resume(struct mux *m, const struct msg_resume *resume);

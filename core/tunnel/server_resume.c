@@ -43,6 +43,7 @@ server_on_detached(struct session *s, const char *text)
 	struct server_session *ss = container_of(s, struct server_session, base);
 	char ms[32], safe[200];
 
+	server_renew_over(ss);
 	if (ss->sw->draining) { /* nobody listens for it any more */
 		session_fail(s, CODE_LINK_LOST, text);
 		return;
@@ -92,10 +93,13 @@ take(struct server_worker *sw, const struct newcomer *n, struct conn *c, struct 
 	struct server_session *ss = idmap_get(&sw->by_id, n->session);
 	bool was_away;
 
+	if (ss != NULL) /* its time may be over, and nobody has looked yet */
+		session_clock(&ss->base);
 	if (ss == NULL || n->generation <= ss->generation || !mux_can_resume(&ss->base.mux))
 		return false;
 	ss->generation = n->generation;
 	was_away = ss->base.conn == NULL;
+	server_renew_over(ss);
 	if (session_go_on(&ss->base, c, &n->link, n->received) < 0) {
 		log_warn("%s cannot go on: its agent says that it has received what cannot be",
 			server_session_name(ss));

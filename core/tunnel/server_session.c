@@ -90,6 +90,8 @@ on_refuse(struct timer *t)
 	uint16_t code = ss->refuse_code;
 
 	mux_send_auth_fail(&ss->base.mux, code, ss->refuse_retry_ms, code_text(code));
+	if (ss->logged_in)
+		server_renew_over(ss);
 }
 
 static void
@@ -114,7 +116,7 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 		.encrypted = conn_encrypted(ss->base.conn)};
 	struct msg_auth_ok ok = {0};
 	struct login_got got;
-	char text[128];
+	char text[128], time[48];
 	uint16_t code;
 
 	rand_bytes(secret, sizeof(secret));
@@ -132,7 +134,9 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	ss->logged_in = true;
 	idmap_put(&ss->sw->by_id, ss->reg_id, ss);
 	atomic_fetch_add_explicit(&ss->base.w->stats.sessions, 1, memory_order_relaxed);
-	log_info("%s logged in from %s by %s", server_session_name(ss), ss->from_text, req->method);
+	ok.expires_ms = server_login_expires(ss, req->expires);
+	log_info("%s logged in from %s by %s%s", server_session_name(ss), ss->from_text,
+		req->method, server_login_time(ok.expires_ms, time, sizeof(time)));
 	ok.session = ss->reg_id;
 	ok.account = text_of(ss->id.account);
 	ok.agent = text_of(ss->id.agent);
@@ -141,6 +145,7 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	ok.data = (struct text){(const char *)req->reply.p, req->reply.len};
 	mux_send_auth_ok(&ss->base.mux, &ok);
 	session_logged_in(&ss->base);
+	session_rearm(&ss->base);
 	server_session_spread(ss);
 	explicit_bzero(secret, sizeof(secret));
 	for (size_t i = 0; i < got.n_replaced; i++)
@@ -160,7 +165,7 @@ on_verdict(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
 	}
 	ss->req = NULL;
 	if (verdict == ADIT_ALLOW) {
-		accept_login(ss, req);
+		(ss->logged_in ? server_renew : accept_login)(ss, req);
 		return;
 	}
 	log_warn("link from %s agent=%s login by %s refused: %s", ss->from_text, req->id.agent,
@@ -180,7 +185,6 @@ on_hello(struct mux *m, const struct msg_hello *hello)
 	const char *text;
 	uint16_t code = move_source(ss, &text);
 
-	memcpy(ss->nonce_agent, hello->nonce, MSG_NONCE);
 	ss->instance = hello->instance;
 	ss->member = hello->instance != 0 ? hello->member : 1;
 	if (code != CODE_NONE)
@@ -192,6 +196,7 @@ on_auth(struct mux *m, const struct msg_auth *auth)
 {
 	struct server_session *ss = server_session_of(m);
 	char method[NAME_MAX_LEN + 1], agent[NAME_MAX_LEN + 1];
+	uint8_t nonce_agent[MSG_NONCE], nonce_server[MSG_NONCE];
 	struct auth_input in = {
 		.method = text_copy(method, sizeof(method), auth->method),
 		.agent = text_copy(agent, sizeof(agent), auth->agent),
@@ -200,8 +205,9 @@ on_auth(struct mux *m, const struct msg_auth *auth)
 		.names = ss->sw->srv->names,
 		.encrypted = conn_encrypted(ss->base.conn),
 		.facts = &ss->base.conn->facts,
-		.nonce_agent = ss->nonce_agent,
-		.nonce_server = m->nonce,
+		.nonce_agent = nonce_agent,
+		.nonce_server = nonce_server,
+		.renewal = ss->logged_in,
 		.data = auth->data.p,
 		.len = auth->data.n,
 	};
@@ -211,6 +217,11 @@ on_auth(struct mux *m, const struct msg_auth *auth)
 		session_fail(&ss->base, CODE_PROTOCOL, "AUTH: too much data");
 		return;
 	}
+	if (ss->logged_in && !server_renew_begins(ss))
+		return;
+	mux_login_nonces(m, nonce_agent, nonce_server);
+	if (ss->auth_conf != NULL)
+		worker_conf_done(ss->sw, ss->auth_conf);
 	/* A reload may have come since the link was accepted, and may come during the login. */
 	ss->auth_conf = worker_conf_use(ss->sw);
 	auth_begin(ss->base.w, ss->auth_conf->conf, &in, on_verdict, ss, &ss->req);
@@ -224,6 +235,8 @@ on_answer(struct mux *m, struct text data)
 	ss->asked = ss->base.w->now;
 	if (data.n > ADIT_AUTH_DATA_MAX)
 		session_fail(&ss->base, CODE_PROTOCOL, "AUTH_ANSWER: too much data");
+	else if (ss->req == NULL)
+		server_renew_too_late(ss);
 	else
 		auth_answer(ss->req, data.p, data.n);
 }
@@ -409,13 +422,9 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 	char safe[300], took[32], n[40], f[120];
 
 	(void)retry_ms;
-	if (ss->req != NULL)
-		auth_cancel(ss->req);
-	ss->req = NULL;
-	timer_stop(&ss->refuse);
 	if (!ss->logged_in && local && (code == CODE_PROTOCOL || code == CODE_TIMEOUT))
 		server_session_fail_at_gate(ss);
-	server_session_leave_gate(ss);
+	server_renew_over(ss); /* or the first login */
 	list_remove(&ss->away);
 	if (ss->logged_in) { /* before the log says that it is gone */
 		idmap_del(&ss->sw->by_id, ss->reg_id);
@@ -564,6 +573,7 @@ server_session_open(struct server_worker *sw, int fd, const struct addr *from,
 	list_init(&ss->away);
 	list_push(&sw->sessions, &ss->node);
 	timer_init(&ss->refuse, sw->w, "login refusal", on_refuse);
+	timer_init(&ss->renewal, sw->w, "login renewal", server_renew_on_timer);
 	atomic_fetch_add_explicit(&sw->w->stats.links, 1, memory_order_relaxed);
 	if (ss->door == NULL || sw->draining) {
 		sock_abort_fd(fd);

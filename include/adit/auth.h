@@ -13,6 +13,8 @@
  *
  * Stable: see adit/plugin.h. History, newest first:
  *   2026-11-21  keys that are made at the agent: make_key() in struct adit_auth_ops
+ *   2026-11-21  logins that expire: adit_auth_expires(), adit_auth_renewal(),
+ *               adit_proof_renewal()
  *   2026-11-21  a chain of plugins: methods in struct adit_auth_ops, the option `methods` of every
  *               auth plugin, adit_auth_method(), adit_auth_attempt(), adit_auth_cause(),
  *               adit_proof_fact()
@@ -116,7 +118,7 @@ ADIT_EXPORT const char *adit_auth_method(const struct adit_auth_req *req);
 ADIT_EXPORT const void *adit_auth_data(const struct adit_auth_req *req, size_t *len_r);
 /* 0 for the first message, then 1, 2 … after each challenge. */
 ADIT_EXPORT unsigned adit_auth_step(const struct adit_auth_req *req);
-/* ADIT_NONCE_SIZE bytes, fresh for this link, from the server or from the agent. */
+/* ADIT_NONCE_SIZE bytes, fresh for this login, from the server or from the agent. */
 ADIT_EXPORT const void *adit_auth_nonce(const struct adit_auth_req *req, enum adit_side from);
 /* The address that the link comes from, numeric, without port. */
 ADIT_EXPORT const char *adit_auth_peer(const struct adit_auth_req *req);
@@ -137,6 +139,14 @@ ADIT_EXPORT int adit_auth_rename(struct adit_auth_req *req, const char *agent);
 /* Gives the session a right, read by route plugins and limits, e.g. "ports" = "10000-10099". The
  * same key again replaces. Copies. 0, or -1 (more than 32 grants, too long). */
 ADIT_EXPORT int adit_auth_grant(struct adit_auth_req *req, const char *key, const char *value);
+/* With ADIT_ALLOW: for how long the login is good, in seconds since 1970. The session ends then,
+ * unless it is renewed before (adit_auth_renewal()); it is told by a clock that is set once, now,
+ * so changes of the system's time do not matter. The last call counts; without one the login is
+ * good for ever. 0, or -1: that is past, and ADIT_ALLOW will be taken for ADIT_DENY. */
+ADIT_EXPORT int adit_auth_expires(struct adit_auth_req *req, int64_t unix_seconds);
+/* True when a session that lives logs in again, with fresh nonces, because it will expire. It must
+ * end with the account, agent and grants that the session has; otherwise it counts for nothing. */
+ADIT_EXPORT bool adit_auth_renewal(const struct adit_auth_req *req);
 /* Why it was denied, for the server's log only; the agent always sees the same text. */
 ADIT_EXPORT void adit_auth_reason(struct adit_auth_req *req, const char *fmt, ...)
 	ADIT_PRINTF(2, 3);
@@ -167,6 +177,9 @@ ADIT_EXPORT const void *adit_proof_nonce(const struct adit_proof *proof, enum ad
 ADIT_EXPORT bool adit_proof_encrypted(const struct adit_proof *proof);
 /* What the agent's own link says, as adit_auth_fact() does at the server. */
 ADIT_EXPORT const char *adit_proof_fact(const struct adit_proof *proof, const char *key);
+/* True when a session that lives renews its login: whatever the proof is made of may have changed
+ * since, so it had better be read again. */
+ADIT_EXPORT bool adit_proof_renewal(const struct adit_proof *proof);
 /* The message to send. Copies. 0, or -1 if too long. */
 ADIT_EXPORT int adit_proof_send(struct adit_proof *proof, const void *data, size_t len);
 /* Why no proof can be made, for the person at the agent. Always returns -1. */

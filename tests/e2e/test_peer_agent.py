@@ -444,6 +444,9 @@ def test_session_cell(w, state, name):
     elif (state, name) == ("HS/AUTH", "AUTH"):
         p.auth(w.token, "peer%d" % w.number())
         p.expect("AUTH_OK")
+    elif name == "AUTH" and want == "ok":
+        p.renew(w.token, p.m.session["agent"])
+        p.ping()
     elif state in ("INIT", "HS/AUTH"):
         tables.send_sample(p, name, sid, SERVER, want)
         tables.check_before_login(p, name, want)

@@ -6,6 +6,7 @@ test_plugins = \
 	%D%/auth-facts.la \
 	%D%/auth-larger.la \
 	%D%/auth-later.la \
+	%D%/auth-lease.la \
 	%D%/auth-mood.la \
 	%D%/auth-own-methods.la \
 	%D%/auth-odd-loop.la \
@@ -54,6 +55,9 @@ EXTRA_DIST += %D%/refused/refused.h
 %C%_auth_later_la_SOURCES = %D%/good/auth-later.c
 %C%_auth_later_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_later_la_LIBADD = $(plugin_libadd)
+%C%_auth_lease_la_SOURCES = %D%/good/auth-lease.c
+%C%_auth_lease_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_lease_la_LIBADD = $(plugin_libadd)
 %C%_auth_mood_la_SOURCES = %D%/good/auth-mood.c
 %C%_auth_mood_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_mood_la_LIBADD = $(plugin_libadd)

@@ -83,6 +83,7 @@ TESTS += $(http_tests)
 plug_tests = \
 	%D%/test-auth \
 	%D%/test-auth-chain \
+	%D%/test-auth-expires \
 	%D%/test-identity \
 	%D%/test-options \
 	%D%/test-proof
@@ -90,6 +91,7 @@ check_PROGRAMS += $(plug_tests)
 TESTS += $(plug_tests)
 %C%_test_auth_LDADD = $(unit_libs)
 %C%_test_auth_chain_LDADD = $(unit_libs)
+%C%_test_auth_expires_LDADD = $(unit_libs)
 %C%_test_identity_LDADD = $(unit_libs)
 %C%_test_options_LDADD = $(unit_libs)
 %C%_test_proof_LDADD = $(unit_libs)
@@ -121,6 +123,7 @@ wire_tests = \
 	%D%/test-mux-datagram \
 	%D%/test-mux-limits \
 	%D%/test-mux-random \
+	%D%/test-mux-renew \
 	%D%/test-mux-resume \
 	%D%/test-mux-sim \
 	%D%/test-rate \
@@ -145,6 +148,8 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 %C%_test_mux_limits_LDADD = $(unit_libs)
 %C%_test_mux_random_SOURCES = %D%/test-mux-random.c $(pairops_sources)
 %C%_test_mux_random_LDADD = $(unit_libs)
+%C%_test_mux_renew_SOURCES = %D%/test-mux-renew.c $(pair_sources)
+%C%_test_mux_renew_LDADD = $(unit_libs)
 %C%_test_mux_resume_SOURCES = %D%/test-mux-resume.c $(pair_sources)
 %C%_test_mux_resume_LDADD = $(unit_libs)
 %C%_test_mux_sim_SOURCES = %D%/test-mux-sim.c %D%/simlink.c %D%/simlink.h $(pair_sources)

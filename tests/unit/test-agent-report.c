@@ -6,6 +6,7 @@
 #include "ctl/agent_report.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "tap.h"
 
@@ -14,7 +15,7 @@ static struct tunnel_conf tunnels[] = {
 	{.name = (char *)"postgres", .target = (char *)"db:5432"},
 };
 
-static const struct agent_conf conf = {
+static struct agent_conf conf = {
 	.name = (char *)"web1",
 	.server = (char *)"tcp://example.org:9000",
 	.tunnels = tunnels,
@@ -252,6 +253,38 @@ test_again(void)
 }
 
 static void
+test_renewed(void)
+{
+	struct agent_event ev = {.kind = AGENT_RENEWED, .session = 2, .left_ms = -1};
+	static char want[100];
+	time_t before, after;
+	char date[40];
+
+	begin();
+	report_event(&report, &ev);
+	printed("session 2 of 3: login renewed, for ever\n", "a login that has no end");
+	conf.sessions = 1;
+	ev.left_ms = 3600000;
+	do { /* until no second has passed meanwhile */
+		forget();
+		before = time(NULL);
+		report_event(&report, &ev);
+		after = time(NULL);
+	} while (before != after);
+	before += 3600;
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", localtime(&before));
+	snprintf(want, sizeof(want), "login renewed until %s\n", date);
+	printed(want, "one that has");
+	ev = (struct agent_event){.kind = AGENT_NOT_RENEWED, .session = 1, .left_ms = 300000,
+		.text = "login\nrefused"};
+	report_event(&report, &ev);
+	printed("could not renew the login: login\\x0arefused; the session ends in 5 min\n",
+		"one that was not renewed, and what that means");
+	conf.sessions = 3;
+	end();
+}
+
+static void
 test_hostile(void)
 {
 	begin();
@@ -350,6 +383,7 @@ main(void)
 	test_sessions();
 	test_refused();
 	test_again();
+	test_renewed();
 	test_hostile();
 	test_stopped();
 	test_summary();

@@ -72,10 +72,36 @@ test_grants(void)
 	ok(true, "emptying twice is harmless");
 }
 
+static void
+test_same_grants(void)
+{
+	struct identity a = {.account = "a"}, b = {.account = "b"};
+
+	ok(identity_same_grants(&a, &b), "nothing is the same as nothing");
+	identity_grant(&a, "ports", "1-2");
+	ok(!identity_same_grants(&a, &b) && !identity_same_grants(&b, &a), "one is more");
+	identity_grant(&b, "ports", "1-3");
+	ok(!identity_same_grants(&a, &b), "another value is another grant");
+	identity_grant(&b, "ports", "1-2");
+	identity_grant(&b, "hosts", "x");
+	identity_grant(&a, "hosts", "x");
+	identity_grant(&a, "more", "");
+	ok(!identity_same_grants(&a, &b), "an empty one counts");
+	identity_grant(&b, "less", "");
+	ok(!identity_same_grants(&a, &b), "and so does its name");
+	identity_grant(&a, "less", "");
+	identity_grant(&b, "more", "");
+	ok(identity_same_grants(&a, &b) && identity_same_grants(&b, &a),
+		"the order does not matter");
+	identity_fini(&a);
+	identity_fini(&b);
+}
+
 int
 main(void)
 {
 	test_names();
 	test_grants();
+	test_same_grants();
 	return done_testing();
 }

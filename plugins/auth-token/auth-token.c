@@ -201,6 +201,8 @@ welcome(struct adit_auth_req *req, const struct token *t, const uint8_t proof[TO
 		(t->agent[0] != '\0' && adit_auth_rename(req, t->agent) < 0) ||
 		adit_auth_reply(req, proof, TOKEN_KEY) < 0)
 		return ADIT_FAIL;
+	if (t->expires != 0) /* judged already; if it has come meanwhile, the core denies */
+		(void)adit_auth_expires(req, t->expires);
 	for (size_t i = 0; i < t->n_grants; i++) {
 		const char *key = t->grant[i];
 
@@ -360,6 +362,19 @@ check(const void *p, void *worker, struct adit_auth_req *req)
 
 /* ---- Agent ----------------------------------------------------------------------------------- */
 
+/* An invite makes one login; from then on there is the token that came of it. */
+static bool
+joins(const struct instance *inst, const struct adit_proof *proof)
+{
+	return inst->joins && !adit_proof_renewal(proof);
+}
+
+static const struct token_keys *
+keys_of(const struct instance *inst, const struct adit_proof *proof)
+{
+	return inst->joins && adit_proof_renewal(proof) ? &inst->fresh_keys : &inst->keys;
+}
+
 static size_t
 proof_message(const struct instance *inst, const struct adit_proof *proof,
 	uint8_t msg[TOKEN_MESSAGE_MAX])
@@ -368,7 +383,7 @@ proof_message(const struct instance *inst, const struct adit_proof *proof,
 		   *from_server = adit_proof_nonce(proof, ADIT_SIDE_SERVER);
 	const char *agent = adit_proof_agent(proof);
 
-	if (inst->joins)
+	if (joins(inst, proof))
 		return token_join_message(from_agent, from_server, inst->id, agent,
 			inst->fresh_keys.stored, inst->fresh_keys.server, msg);
 	return token_message(from_agent, from_server, inst->id, agent, msg);
@@ -378,18 +393,19 @@ static int
 prove(const void *p, struct adit_proof *proof)
 {
 	const struct instance *inst = p;
+	const struct token_keys *keys = keys_of(inst, proof);
 	uint8_t msg[TOKEN_MESSAGE_MAX], out[JOIN_SIZE];
 
 	if (adit_proof_step(proof) > 0)
 		return adit_proof_error(proof, "the server asks for more than a token can give");
-	if (inst->joins && !adit_proof_encrypted(proof))
+	if (joins(inst, proof) && !adit_proof_encrypted(proof))
 		return adit_proof_error(proof, "an invite is used over an encrypted link only");
 	memcpy(out, inst->id, TOKEN_ID);
 	memcpy(out + LOGIN_SIZE, inst->fresh_keys.stored, TOKEN_KEY);
 	memcpy(out + LOGIN_SIZE + TOKEN_KEY, inst->fresh_keys.server, TOKEN_KEY);
-	if (token_proof(&inst->keys, msg, proof_message(inst, proof, msg), out + TOKEN_ID) < 0)
+	if (token_proof(keys, msg, proof_message(inst, proof, msg), out + TOKEN_ID) < 0)
 		return adit_proof_error(proof, "HMAC-SHA256 failed");
-	return adit_proof_send(proof, out, inst->joins ? JOIN_SIZE : LOGIN_SIZE);
+	return adit_proof_send(proof, out, joins(inst, proof) ? JOIN_SIZE : LOGIN_SIZE);
 }
 
 /* The new token: the invite's ID with our secret. */
@@ -409,17 +425,18 @@ static int
 confirm(const void *p, struct adit_proof *proof)
 {
 	const struct instance *inst = p;
+	const struct token_keys *keys = keys_of(inst, proof);
 	uint8_t msg[TOKEN_MESSAGE_MAX], want[TOKEN_KEY];
 	const uint8_t *data;
 	size_t len;
 
-	if (token_server_proof(inst->keys.server, msg, proof_message(inst, proof, msg), want) < 0)
+	if (token_server_proof(keys->server, msg, proof_message(inst, proof, msg), want) < 0)
 		return adit_proof_error(proof, "HMAC-SHA256 failed");
 	data = adit_proof_data(proof, &len);
 	if (len != TOKEN_KEY || !token_equal(data, want))
 		return adit_proof_error(proof,
 			"the server does not know the token: it is not the right server");
-	return inst->joins ? hand_over(inst, proof) : 0;
+	return joins(inst, proof) ? hand_over(inst, proof) : 0;
 }
 
 /* ---- Making them ----------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@ confsampledir = $(docdir)/conf.d
 dist_confsample_DATA = \
 	%D%/adit.conf.sample \
 	%D%/aditd.conf.sample \
+	%D%/auth-exec.conf \
 	%D%/auth-key.conf \
 	%D%/auth-token.conf \
 	%D%/route-port.conf \

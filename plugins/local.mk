@@ -20,6 +20,7 @@ TESTS += $(plugins_common_tests)
 child_sources = %D%/common/child.c %D%/common/child.h
 
 include %D%/example/local.mk
+include %D%/auth-exec/local.mk
 include %D%/auth-key/local.mk
 include %D%/auth-token/local.mk
 include %D%/route-port/local.mk

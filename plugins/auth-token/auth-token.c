@@ -242,11 +242,12 @@ attempt_init(struct attempt *a, struct adit_auth_req *req, const uint8_t *data, 
 static const char *
 objection(const struct attempt *a, const struct token *found, int right)
 {
-	static const char *const words[] = {"does not exist", "was not proved"};
 	time_t now = time(NULL);
 
-	if ((found == NULL) | (right == 0)) /* the same way, and as many letters, for both */
-		return words[found != NULL];
+	if (found == NULL)
+		return "is not known";
+	if (right == 0)
+		return "was not proved";
 	if (a->join && found->invite == 0)
 		return "is no invite, or it has been used";
 	if (!a->join && found->invite != 0)

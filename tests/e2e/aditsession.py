@@ -9,6 +9,7 @@ the conversation for the report of a failure. Nothing here waits for a fixed tim
 import os
 import select
 import socket
+import ssl
 import time
 
 from aditmachine import OPEN_STATES, Machine
@@ -82,7 +83,7 @@ class Peer:
     def _read_some(self):
         try:
             got = self.sock.recv(1 << 18)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError as e:
             self.eof = e.strerror

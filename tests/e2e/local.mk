@@ -58,3 +58,5 @@ TESTS += %D%/test_frozen.py
 EXTRA_DIST += %D%/test_frozen.py
 TESTS += %D%/test_auth_tool.py
 EXTRA_DIST += %D%/test_auth_tool.py
+TESTS += %D%/test_exec.py
+EXTRA_DIST += %D%/test_exec.py

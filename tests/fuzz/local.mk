@@ -78,6 +78,13 @@ fuzz_key_cppflags = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) -I$(top_srcdir)/plugins/auth
 %C%_fuzz_private_key_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 %C%_fuzz_private_key_LDADD = $(unit_libs) $(GNUTLS_LIBS)
 EXTRA_DIST += %D%/corpus/keys %D%/corpus/private-key
+fuzz_targets += %D%/fuzz-exec-answer
+%C%_fuzz_exec_answer_SOURCES = %D%/fuzz-exec-answer.c %D%/fuzz.h $(auth_exec_answer_sources) \
+	$(fuzz_main)
+%C%_fuzz_exec_answer_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+%C%_fuzz_exec_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_exec_answer_LDADD = $(unit_libs) $(JANSSON_LIBS)
+EXTRA_DIST += %D%/corpus/exec-answer
 
 check_PROGRAMS += $(fuzz_targets)
 if !ENABLE_FUZZING

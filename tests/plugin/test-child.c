@@ -36,6 +36,8 @@ tell_descriptors(void)
 	while (d != NULL && (e = readdir(d)) != NULL)
 		if (e->d_name[0] != '.' && atoi(e->d_name) != dirfd(d))
 			printf("fd %s\n", e->d_name);
+	if (d != NULL)
+		closedir(d);
 }
 
 static void

@@ -116,6 +116,7 @@ struct agent_session {
 	bool renew_spare; /* one that its link has cut off may be begun again at once */
 	struct timer renew; /* until the next attempt, or the next complaint */
 	struct mono good_until, fresh_until; /* the login; what the last AUTH_OK has said */
+	struct mono good_since;              /* AUTH_OK has said so */
 	struct mono renew_at, renew_began;   /* began: the last attempt; 0: there was none */
 };
 

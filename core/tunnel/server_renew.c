@@ -60,8 +60,8 @@ server_renew_on_timer(struct timer *t)
 {
 	struct server_session *ss = container_of(t, struct server_session, renewal);
 
-	log_warn("%s has not renewed its login: it took too long", server_session_name(ss));
 	server_renew_over(ss);
+	log_warn("%s has not renewed its login: it took too long", server_session_name(ss));
 	server_renew_too_late(ss); /* says nothing yet if it is the agent's turn */
 }
 

@@ -274,6 +274,11 @@ welcome(struct adit_auth_req *req, const struct attempt *a, const struct key *k)
 				k->grant[i].name);
 			return ADIT_FAIL;
 		}
+	if (k->expires != 0 && adit_auth_expires(req, k->expires) < 0) {
+		adit_auth_cause(req, ADIT_CAUSE_EXPIRED);
+		adit_auth_reason(req, "key %s has expired", a->print);
+		return ADIT_DENY;
+	}
 	adit_log(&adit_plugin, ADIT_LOG_INFO, "account %s, agent %s, from %s: by key %s %s",
 		k->account, k->agent[0] != '\0' ? k->agent : adit_auth_agent(req),
 		adit_auth_peer(req), a->print, k->note);

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define NAME_MOST 64
+
 static const char label[] = "adit-key-1"; /* with its zero */
 static const char method[] = "key";
 
@@ -21,8 +23,9 @@ put(uint8_t *p, const void *from, size_t n)
 static uint8_t *
 put_name(uint8_t *p, const char *name)
 {
-	size_t n = strnlen(name, 64);
+	size_t n = strlen(name); /* 1 to 64, checked by the core */
 
+	n = n <= NAME_MOST ? n : NAME_MOST;
 	*p = (uint8_t)n;
 	return put(p + 1, name, n);
 }

@@ -29,6 +29,7 @@ struct login {
 	struct adit_proof *proof; /* NULL: the test answers itself */
 	enum adit_verdict verdict; /* 0: not yet */
 	enum adit_cause cause;
+	int64_t expires_ms; /* for how long it is good from now; -1: for ever */
 	bool confirmed;
 	char secret[80]; /* that the agent got */
 	char account[65], agent[65], ports[64], reason[256], error[256];
@@ -55,6 +56,8 @@ on_login(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
 
 	l->verdict = verdict;
 	l->cause = req->cause;
+	l->expires_ms = req->expires.ns == MONO_NEVER.ns ? -1
+				: mono_diff_ms(req->expires, mono_now());
 	snprintf(l->account, sizeof(l->account), "%s", req->id.account);
 	snprintf(l->agent, sizeof(l->agent), "%s", req->id.agent);
 	snprintf(l->reason, sizeof(l->reason), "%s", req->reason);

@@ -138,6 +138,31 @@ test_login(void)
 	is_str(l.ports, "443,10000-10099", "and grants");
 }
 
+/* A session ends with its key; the file may move that. */
+static void
+test_expires(void)
+{
+	char options[80];
+	time_t until = time(NULL) + 3600;
+	struct login l;
+
+	restrict_to("account=\"a\"");
+	login("web1", &l);
+	is_int(l.expires_ms, -1, "without expires= a login is good for ever");
+	strftime(options, sizeof(options), "account=\"a\",expires=\"%Y-%m-%dT%H:%M:%SZ\"",
+		gmtime(&until));
+	restrict_to(options);
+	login("web1", &l);
+	ok(l.verdict == ADIT_ALLOW && l.expires_ms > 0 && l.expires_ms <= 3600 * 1000,
+		"with it until then");
+	until += 7200;
+	strftime(options, sizeof(options), "account=\"a\",expires=\"%Y-%m-%dT%H:%M:%SZ\"",
+		gmtime(&until));
+	restrict_to(options);
+	login("web1", &l);
+	ok(l.verdict == ADIT_ALLOW && l.expires_ms > 3600 * 1000, "which the file can move");
+}
+
 static void
 denied(const char *options, enum adit_cause cause, const char *want)
 {
@@ -454,6 +479,7 @@ main(void)
 	login_setup(0);
 	make_key();
 	test_login();
+	test_expires();
 	test_denied();
 	test_channels();
 	test_replay();

@@ -28,8 +28,8 @@ int module_create(const char *plugin_dir, const char *name, const struct option_
  * way; if it does not return, the instance is left as it is, for good. NULL is harmless. */
 void module_free(struct module *m);
 
-/* Splits a path as given into an absolute folder and a name without ".so", both to be freed. 0, or a
- * negative errno with e set. */
+/* Splits a path as given into an absolute folder and a name without ".so", both to be freed. 0, or
+ * a negative errno with e set. */
 int plugin_path(const char *path, char **dir_r, char **name_r, struct err *e);
 
 /* Loads the plugin of one file and prints what it says of itself, as key=value lines: abi, name,

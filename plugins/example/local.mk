@@ -1,11 +1,16 @@
-# A plugin with a tree of its own, for third parties to copy; `make installcheck` builds it against
-# the installed Adit.
-EXTRA_DIST += \
-	%D%/Makefile.am \
-	%D%/auth-allow.c \
-	%D%/configure.ac \
-	%D%/installcheck.sh
+# A plugin with a tree of its own, for third parties to copy. It is installed as it is, and `make
+# installcheck` builds it from there against the installed Adit, tests it, and logs in with it.
+authworddir = $(docdir)/examples/auth-word
+dist_authword_DATA = \
+	%D%/auth-word/Makefile.am \
+	%D%/auth-word/README \
+	%D%/auth-word/auth-word.c \
+	%D%/auth-word/configure.ac
+dist_authword_SCRIPTS = %D%/auth-word/test.sh
+EXTRA_DIST += %D%/installcheck.sh
 
 installcheck-local:
-	$(SHELL) $(srcdir)/plugins/example/installcheck.sh '$(abs_top_srcdir)/plugins/example' \
-		'$(DESTDIR)$(aclocaldir)' '$(DESTDIR)$(pkgconfigdir)' '$(DESTDIR)$(sbindir)/aditd'
+	destdir='$(DESTDIR)' aclocaldir='$(aclocaldir)' pkgconfigdir='$(pkgconfigdir)' \
+		bindir='$(bindir)' sbindir='$(sbindir)' libdir='$(libdir)' \
+		plugindir='$(pluginexecdir)' exampledir='$(authworddir)' PYTHON='$(PYTHON)' \
+		$(SHELL) $(srcdir)/plugins/example/installcheck.sh

@@ -80,6 +80,9 @@ show_login(struct trial *t, const struct adit_auth_req *req)
 		snprintf(key, sizeof(key), "grant.%s", req->id.grants[i].key);
 		show(t, key, req->id.grants[i].value);
 	}
+	if (req->expires.ns != MONO_NEVER.ns)
+		fprintf(t->text, "expires_s=%lld\n",
+			(long long)(mono_diff_ms(req->expires, mono_now()) + 500) / 1000);
 	show_bytes(t, "reply", &req->reply);
 	fprintf(t->text, "challenges=%u\n", req->step);
 }
@@ -224,7 +227,7 @@ send_first(struct trial *t, const struct auth_bytes *message)
 {
 	const struct trial_options *o = t->all->plan->options;
 	struct auth_input in = {.method = t->all->plan->method, .agent = o->agent, .peer = o->peer,
-		.encrypted = !o->plain, .facts = &o->facts, .nonce_agent = t->nonce[0],
+		.encrypted = !o->plain, .renewal = o->renewal, .facts = &o->facts, .nonce_agent = t->nonce[0],
 		.nonce_server = t->nonce[1], .data = message->p, .len = message->len};
 
 	auth_begin(t->all->w, &t->all->conf, &in, on_verdict, t, &t->req);
@@ -290,6 +293,7 @@ begin(struct trial *t)
 	t->proof = proof_new(all->w, plan->agent, plan->options->agent, !plan->options->plain,
 		t->nonce[0], t->nonce[1], on_proof, t);
 	facts_copy(&plan->options->facts, &t->proof->facts);
+	t->proof->renewal = plan->options->renewal;
 	proof_step(t->proof, "", 0);
 }
 

@@ -32,6 +32,7 @@ const char trial_options_help[] =
 	"      --peer ADDRESS      where the link comes from; default 192.0.2.1\n"
 	"      --fact KEY=VALUE    what the transport has said about the link\n"
 	"      --plain             the link is not encrypted\n"
+	"      --renewal           a session that lives logs in again\n"
 	"  -m, --message HEX       what the agent sends, in place of an agent's half: once for\n"
 	"                          the first message, and once more for each challenge\n"
 	"      --message-file FILE the same, the bytes of a file\n"
@@ -55,6 +56,7 @@ enum {
 	OPT_PEER,
 	OPT_FACT,
 	OPT_PLAIN,
+	OPT_RENEWAL,
 	OPT_MESSAGE_FILE,
 	OPT_WAIT,
 	OPT_CANCEL,
@@ -70,6 +72,7 @@ static const struct option long_options[] = {
 	{"peer", required_argument, NULL, OPT_PEER},
 	{"fact", required_argument, NULL, OPT_FACT},
 	{"plain", no_argument, NULL, OPT_PLAIN},
+	{"renewal", no_argument, NULL, OPT_RENEWAL},
 	{"message", required_argument, NULL, 'm'},
 	{"message-file", required_argument, NULL, OPT_MESSAGE_FILE},
 	{"wait", required_argument, NULL, OPT_WAIT},
@@ -261,6 +264,7 @@ take(struct trial_options *o, int opt, char *word, struct err *e)
 	case OPT_PEER: o->peer = word; return 0;
 	case OPT_FACT: return take_fact(o, word, e);
 	case OPT_PLAIN: o->plain = true; return 0;
+	case OPT_RENEWAL: o->renewal = true; return 0;
 	case OPT_MESSAGE_FILE: return take_file(o, word, e);
 	case OPT_WAIT: return take_time("--wait", word, &o->wait_ms, e);
 	case OPT_CANCEL: return take_time("--cancel", word, &o->cancel_ms, e);

@@ -33,7 +33,7 @@ struct trial_options {
 	const char *agent, *peer, *method; /* method NULL: the plugin's first */
 	struct trial_values server_values, agent_values;
 	struct facts facts;
-	bool plain, bytes;
+	bool plain, renewal, bytes;
 	struct auth_bytes message[ADIT_AUTH_STEPS_MAX + 1]; /* in place of an agent's half */
 	size_t n_messages;
 	int64_t wait_ms, cancel_ms; /* cancel_ms -1: the agent stays */

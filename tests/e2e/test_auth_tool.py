@@ -21,7 +21,8 @@ def shelf(site):
     """A folder with the plugins of the tests."""
     folder = site.path("plugins")
     os.mkdir(folder, 0o755)
-    for name in ("auth-odd-serial", "auth-odd-parallel", "auth-odd-loop", "auth-twostep"):
+    for name in ("auth-odd-serial", "auth-odd-parallel", "auth-odd-loop", "auth-twostep",
+                 "auth-lease"):
         path = os.path.join(BUILD, "tests", "plugin", ".libs", name + ".so")
         shutil.copy(path, folder)
         os.chmod(os.path.join(folder, name + ".so"), 0o755)
@@ -84,6 +85,18 @@ def test_messages(site, shelf):
                        (("-m", "") * 10, "more than 9 messages")):
         _, err = site.run("adit-auth-test", *words, plugin, status=2)
         assert why in err and "--help" in err, err
+
+
+def test_what_is_granted(site, shelf):
+    plugin = os.path.join(shelf, "auth-lease.so")
+    path = site.write("credential", "acme 1000 ask agent=web7 ports=443\n")
+    said, _, err = trial(site, "--renewal", "-a", "credential=" + path, plugin)
+    assert (said["account"], said["agent"], said["grant.ports"]) == ("acme", "web7", "443")
+    assert 900 <= int(said["expires_s"]) <= 1000 and said["challenges"] == "1"
+    assert "renewal of test" in err
+    site.write("credential", "acme ever\n")
+    said, _, err = trial(site, "-a", "credential=" + path, plugin)
+    assert "expires_s" not in said and "login of test" in err
 
 
 def test_no_verdict(site, shelf):

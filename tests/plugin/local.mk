@@ -208,8 +208,8 @@ plugin_test_ldflags = $(AM_LDFLAGS) -export-dynamic -Wl,-u,adit_auth_finish
 %C%_test_token_login_LDFLAGS = $(plugin_test_ldflags)
 %C%_test_token_login_LDADD = $(unit_libs)
 
-TESTS += %D%/options.sh
-EXTRA_DIST += %D%/options.sh
+TESTS += %D%/options.sh %D%/pages.sh
+EXTRA_DIST += %D%/options.sh %D%/pages.sh
 
 # Binaries of earlier days, and what they were made of: never built again.
 EXTRA_DIST += %D%/frozen

@@ -68,7 +68,8 @@ find(const struct words *w, const char *account)
 }
 
 static int
-add_line(struct words *w, const struct adit_conf *conf, const char *path, unsigned number, char *line)
+add_line(struct words *w, const struct adit_conf *conf, const char *path, unsigned number,
+	char *line)
 {
 	struct entry e, *more;
 	const char *wrong;

@@ -25,7 +25,7 @@ struct entry {
 
 /* An instance; it does not change once create() has returned. */
 struct words {
-	char *text; /* the file: at the server entries point into it, at the agent it is the login */
+	char *text; /* the file; at the server entries point into it, at the agent it is sent */
 	size_t len;
 	struct entry *entry;
 	size_t n;

@@ -20,7 +20,8 @@
 #include "../common/reread.h"
 #include "private_key.h"
 
-#define KEY_FILE_MAX 16384u
+#define KEY_FILE_MAX   16384u
+#define PASSPHRASE_MAX 1024u
 
 struct instance {
 	bool bound; /* channel_binding */
@@ -124,20 +125,53 @@ usual_place(void)
 	return path;
 }
 
+/* The passphrase of a key that has one. */
+static int
+read_passphrase(const struct adit_conf *conf, const char *path, char **text_r, size_t *len_r)
+{
+	const char *file = adit_conf_string(conf, "passphrase_file");
+
+	if (file == NULL)
+		return adit_conf_error(conf, "passphrase_file", "is missing: %s has a passphrase",
+			path);
+	if (adit_conf_secret_file(conf, "passphrase_file", file, PASSPHRASE_MAX, text_r, len_r) < 0)
+		return -1;
+	(*text_r)[strcspn(*text_r, "\r\n")] = '\0';
+	return 0;
+}
+
+static int
+take_key(const struct adit_conf *conf, const char *path, const char *text, size_t len,
+	struct instance *inst)
+{
+	const char *wrong;
+	char *pass;
+	size_t n;
+
+	if (private_is_locked(text)) {
+		if (read_passphrase(conf, path, &pass, &n) < 0)
+			return -1;
+		wrong = private_read(text, len, pass, &inst->key);
+		adit_secret_free(pass, n);
+	} else {
+		wrong = private_read(text, len, NULL, &inst->key);
+	}
+	return wrong == NULL ? 0 : adit_conf_error(conf, "key_file", "%s %s", path, wrong);
+}
+
 static int
 read_key(const struct adit_conf *conf, const char *path, struct instance *inst)
 {
-	const char *wrong = "has a passphrase";
 	char *text;
 	size_t len;
+	int rc;
 
 	if (adit_conf_secret_file(conf, "key_file", path, KEY_FILE_MAX, &text, &len) < 0)
 		return -1;
-	if (!private_is_locked(text))
-		wrong = private_read(text, len, NULL, &inst->key);
+	rc = take_key(conf, path, text, len, inst);
 	adit_secret_free(text, len);
-	if (wrong != NULL)
-		return adit_conf_error(conf, "key_file", "%s %s", path, wrong);
+	if (rc < 0)
+		return -1;
 	if (ssh_fingerprint(inst->key.public, inst->print) < 0)
 		return adit_conf_error(conf, NULL, "SHA-256 is not to be had");
 	adit_log(&adit_plugin, ADIT_LOG_DEBUG, "the key of %s is %s", path, inst->print);
@@ -404,6 +438,12 @@ static const struct adit_option options[] = {
 		.type = ADIT_OPT_PATH,
 		.sides = ADIT_SIDE_AGENT,
 		.help = "the agent's private key; else the one that adit keygen has made",
+	},
+	{
+		.name = "passphrase_file",
+		.type = ADIT_OPT_PATH,
+		.sides = ADIT_SIDE_AGENT,
+		.help = "the passphrase of the private key, if it has one",
 	},
 	{
 		.name = "channel_binding",

@@ -445,6 +445,43 @@ test_files(void)
 		"the server needs its file");
 }
 
+/* A key of openssl with a passphrase, "abc"; it is nobody's. */
+static void
+test_passphrase(void)
+{
+	static const char locked[] =
+		"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+		"MIGaMFYGCSqGSIb3DQEFDTBJMCgGCSqGSIb3DQEFDDAbBAg3ngJQp4mwSAIBCjAM\n"
+		"BggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQ5bn3GVkFII+N1169fM3ubQRAY7k7\n"
+		"EXoSLUR7FGviEB6Z5+YxL8JuSUQijuDWt1G5w54o4qzvP4EbcKC+h1UAs865abnF\n"
+		"tVq79glAP6wsDBhzkQ==\n"
+		"-----END ENCRYPTED PRIVATE KEY-----\n";
+	const struct option_value v[2] = {
+		{.key = "key_file", .type = VALUE_STRING, .str = key_file, .file = "/etc/x.conf",
+			.line = 2},
+		{.key = "passphrase_file", .type = VALUE_STRING, .str = more_file,
+			.file = "/etc/x.conf", .line = 3},
+	};
+	struct module *m = NULL;
+
+	write_as(key_file, 0600, locked);
+	ok(module_create(dir, "auth-key", v, 1, ADIT_SIDE_AGENT, "/etc/x.conf", 1, &m, &e) < 0 &&
+			strstr(e.msg, "\"passphrase_file\": is missing") != NULL,
+		"a key with a passphrase needs it");
+	write_as(more_file, 0600, "abd\n");
+	ok(module_create(dir, "auth-key", v, 2, ADIT_SIDE_AGENT, "/etc/x.conf", 1, &m, &e) < 0 &&
+			strstr(e.msg, "has another passphrase") != NULL && e.line == 2,
+		"a wrong one is none");
+	write_as(more_file, 0644, "abc\n");
+	ok(module_create(dir, "auth-key", v, 2, ADIT_SIDE_AGENT, "/etc/x.conf", 1, &m, &e) < 0 &&
+			strstr(e.msg, "has mode 0644") != NULL && e.line == 3,
+		"nor is one that others can read");
+	write_as(more_file, 0600, "abc\n");
+	is_int(module_create(dir, "auth-key", v, 2, ADIT_SIDE_AGENT, "/etc/x.conf", 1, &m, &e), 0,
+		"with the right one the key is read");
+	module_free(m);
+}
+
 /* Without key_file the key is where adit keygen puts it. */
 static void
 test_usual_place(void)
@@ -487,6 +524,7 @@ main(void)
 	test_reread();
 	test_chain();
 	test_usual_place();
+	test_passphrase();
 	test_files();
 	module_free(login_modules[0]);
 	login_end();

@@ -50,6 +50,10 @@ auth_bytes_set(struct auth_bytes *b, const void *p, size_t len)
 	return 0;
 }
 
+#define TURN_MS 20        /* a login that waits for its turn asks again after this long */
+#define TURN_MAX_MS 5000  /* and waits no longer than this */
+#define TURN_RETRY_MS 1000
+
 /* ---- Server: the request's life -------------------------------------------------------------- */
 
 enum auth_phase {
@@ -132,6 +136,18 @@ rest(struct adit_auth_req *req)
 	return rested;
 }
 
+/* It is over with the gate. On the worker. */
+static void
+gate_end(struct adit_auth_req *req, enum gate_end how)
+{
+	if (req->gate != NULL)
+		gate_give(req->gate, req->source, &req->tries, how, mono_now());
+	req->gate = NULL;
+	if (req->turn_until.ns != 0)
+		timer_stop(&req->turn);
+	req->turn_until.ns = 0;
+}
+
 /* One holder less; the last one frees. */
 static void
 req_drop(struct adit_auth_req *req)
@@ -183,7 +199,8 @@ static enum adit_verdict
 verdict_checked(struct adit_auth_req *req, enum adit_verdict v)
 {
 	if (req->throttled) { /* the plugin was told, and may not have listened */
-		req_say(req, "too many logins have failed for this name");
+		if (!req->unasked)
+			req_say(req, "too many logins have failed for this name");
 		return ADIT_FAIL;
 	}
 	switch (v) {
@@ -241,6 +258,10 @@ decide(struct adit_auth_req *req, enum adit_verdict v)
 	}
 	if (v != ADIT_ALLOW && req->reason[0] == '\0')
 		req_say(req, v == ADIT_DENY ? "denied" : "could not decide");
+	if (v == ADIT_ALLOW || (v == ADIT_FAIL && req->step == 0 && req->unasked))
+		gate_end(req, GATE_RIGHT);
+	else
+		gate_end(req, v == ADIT_DENY ? GATE_WRONG : GATE_OPEN);
 	names_end(req, v == ADIT_ALLOW ? NAME_RIGHT : v == ADIT_DENY ? NAME_WRONG : NAME_OPEN);
 	atomic_store(&req->phase, PHASE_OVER);
 	req->fn(req->owner, req, v);
@@ -370,6 +391,7 @@ ask(struct adit_auth_req *req)
 		decide(req, ADIT_FAIL);
 		return;
 	}
+	req->unasked = false;
 	atomic_store(&req->phase, PHASE_CHECKING);
 	if (m->helpers == NULL) {
 		worker_note(req->w, m->plugin->name);
@@ -380,6 +402,7 @@ ask(struct adit_auth_req *req)
 	req->job.cancelled = false;
 	if (offload_submit(m->helpers, req->w, &req->job) < 0) {
 		atomic_store(&req->phase, PHASE_IDLE);
+		req->unasked = true;
 		req_say(req, "too many logins wait for it");
 		decide(req, ADIT_FAIL);
 	}
@@ -423,6 +446,52 @@ next_module(struct adit_auth_req *req)
 	decide(req, ADIT_DENY);
 }
 
+/* ---- Server: one after the other ------------------------------------------------------------- */
+
+static void
+refuse_turn(struct adit_auth_req *req, int64_t retry_ms, const char *why)
+{
+	req->throttled = true;
+	req->retry_ms = retry_ms;
+	req_say(req, why);
+	decide(req, ADIT_FAIL);
+}
+
+/* A message has come: plugins see it when the gate lets it pass. On the worker, in PHASE_IDLE. */
+static void
+go(struct adit_auth_req *req)
+{
+	enum gate_turn turn = GATE_GO;
+	struct mono now = mono_now();
+	int64_t retry_ms = 0;
+
+	if (req->gate != NULL)
+		turn = gate_take(req->gate, req->source, &req->tries, &req->conf->limits, now,
+			&retry_ms);
+	if (turn == GATE_GO) {
+		req->turn_until.ns = 0;
+		if (req->step == 0)
+			next_module(req);
+		else
+			ask(req);
+		return;
+	}
+	if (req->turn_until.ns == 0)
+		req->turn_until = mono_add_ms(now, TURN_MAX_MS);
+	if (turn == GATE_NO)
+		refuse_turn(req, retry_ms, "too many failed logins from this address");
+	else if (!mono_before(now, req->turn_until))
+		refuse_turn(req, TURN_RETRY_MS, "too many logins from this address at once");
+	else
+		timer_start(&req->turn, TURN_MS);
+}
+
+static void
+on_turn(struct timer *t)
+{
+	go(container_of(t, struct adit_auth_req, turn));
+}
+
 /* ---- Server: what others call ---------------------------------------------------------------- */
 
 /* The late verdict has arrived. */
@@ -463,6 +532,9 @@ req_new(struct worker *w, struct server_conf *conf, const struct auth_input *in,
 	atomic_init(&req->holds, 1);
 	atomic_init(&req->gone, false);
 	req->job.source = req->source = in->source;
+	req->gate = in->gate;
+	req->unasked = true;
+	timer_init(&req->turn, w, "login's turn", on_turn);
 	req->names = in->names != NULL ? name_gate_ref(in->names) : NULL;
 	req->job.work = on_check_work;
 	req->job.done = on_check_done;
@@ -477,6 +549,7 @@ req_new(struct worker *w, struct server_conf *conf, const struct auth_input *in,
 static bool
 take_data(struct adit_auth_req *req, const void *data, size_t len)
 {
+	req->unasked = true;
 	if (auth_bytes_set(&req->data, data, len) == 0)
 		return true;
 	req_say(req, "the agent's message is too long");
@@ -491,7 +564,7 @@ auth_begin(struct worker *w, struct server_conf *conf, const struct auth_input *
 
 	*req_r = req;
 	if (take_data(req, in->data, in->len))
-		next_module(req);
+		go(req);
 	else
 		decide(req, ADIT_DENY);
 }
@@ -503,7 +576,7 @@ auth_answer(struct adit_auth_req *req, const void *data, size_t len)
 	must(atomic_load(&req->phase) == PHASE_IDLE && req->owner != NULL);
 	req->step++;
 	if (take_data(req, data, len))
-		ask(req);
+		go(req);
 	else
 		decide(req, ADIT_DENY);
 }
@@ -518,6 +591,7 @@ auth_cancel(struct adit_auth_req *req)
 	if (phase == PHASE_OVER) /* from inside fn: it is freed when fn returns */
 		return;
 	req->owner = NULL;
+	gate_end(req, GATE_WRONG);
 	atomic_store(&req->gone, true);
 	if (phase == PHASE_IDLE)
 		req_drop(req);
@@ -545,6 +619,12 @@ auth_attempt(struct adit_auth_req *req, const char *name)
 	}
 	req->attempt[req->n_attempts++] = key;
 	return req->throttled ? -EBUSY : 0;
+}
+
+bool
+auth_is_ours(const struct adit_auth_req *req)
+{
+	return atomic_load(&req->phase) != PHASE_IDLE || req->turn_until.ns != 0;
 }
 
 /* True if an answer is due. Sets *post_r if the worker waits for it. Under the lock. */

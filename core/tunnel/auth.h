@@ -15,6 +15,7 @@
 #include "io/offload.h"
 #include "io/worker.h"
 #include "tunnel/conf.h"
+#include "tunnel/gate.h"
 #include "tunnel/identity.h"
 #include "tunnel/name_gate.h"
 #include "util/facts.h"
@@ -62,11 +63,16 @@ struct adit_auth_req {
 	enum adit_cause cause;
 	void *state;
 	void (*state_free)(void *);
+	struct gate *gate; /* until the end of the login or of the session; or NULL */
+	struct gate_tries tries;
+	struct timer turn; /* asks the gate again */
+	struct mono turn_until; /* it waits for its turn; 0: it does not */
+	bool unasked; /* no plugin has seen the last message */
 	/* Whom it claims to be: */
 	struct name_gate *names; /* a reference, or NULL */
 	uint64_t source, attempt[AUTH_NAMES_MAX]; /* name_gate_key() of each */
 	size_t n_attempts;
-	bool throttled;   /* one of them, or one too many, was refused */
+	bool throttled;   /* one of them, or one too many, was refused, or the gate did */
 	int64_t retry_ms; /* then another try makes sense after this */
 	/* How a verdict comes back: */
 	atomic_int phase;     /* enum auth_phase in auth.c: guards late against double answers */
@@ -83,6 +89,7 @@ struct auth_input {
 	const char *method, *agent; /* checked names */
 	const char *peer;           /* numeric address without port */
 	uint64_t source;            /* addr_source_key(): bounds queued work for each source */
+	struct gate *gate; /* bounds tries of source; must outlive the session; NULL: nobody does */
 	struct name_gate *names;    /* a reference is taken; NULL: names may be tried at will */
 	bool encrypted;
 	bool renewal;               /* a session that lives logs in again */
@@ -102,6 +109,8 @@ void auth_begin(struct worker *w, struct server_conf *conf, const struct auth_in
 	auth_fn *fn, void *owner, struct adit_auth_req **req_r);
 /* The agent's answer to a challenge; after CONTINUE only. */
 void auth_answer(struct adit_auth_req *req, const void *data, size_t len);
+/* It is not the agent that the login waits for. */
+bool auth_is_ours(const struct adit_auth_req *req);
 /* The session does not wait any longer; fn will not be called. */
 void auth_cancel(struct adit_auth_req *req);
 

@@ -202,6 +202,7 @@ on_auth(struct mux *m, const struct msg_auth *auth)
 		.agent = text_copy(agent, sizeof(agent), auth->agent),
 		.peer = ss->from_host,
 		.source = ss->source,
+		.gate = ss->sw->srv->gate,
 		.names = ss->sw->srv->names,
 		.encrypted = conn_encrypted(ss->base.conn),
 		.facts = &ss->base.conn->facts,
@@ -420,9 +421,11 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 	static struct log_limit closed, refused;
 	struct server_session *ss = container_of(s, struct server_session, base);
 	char safe[300], took[32], n[40], f[120];
+	bool late; /* we were, with our answer */
 
 	(void)retry_ms;
-	if (!ss->logged_in && local && (code == CODE_PROTOCOL || code == CODE_TIMEOUT))
+	late = ss->req != NULL && auth_is_ours(ss->req);
+	if (!ss->logged_in && local && (code == CODE_PROTOCOL || (code == CODE_TIMEOUT && !late)))
 		server_session_fail_at_gate(ss);
 	server_renew_over(ss); /* or the first login */
 	list_remove(&ss->away);

@@ -17,6 +17,7 @@ core_sources += \
 	%D%/gate.c %D%/gate.h \
 	%D%/group.c %D%/group.h \
 	%D%/http_watch.c %D%/http_watch.h \
+	%D%/hush.c %D%/hush.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/issue.c \
 	%D%/limit.c %D%/limit.h \

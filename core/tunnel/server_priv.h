@@ -14,6 +14,7 @@
 #include "tunnel/door.h"
 #include "tunnel/flow.h"
 #include "tunnel/gate.h"
+#include "tunnel/hush.h"
 #include "tunnel/place.h"
 #include "tunnel/registry.h"
 #include "tunnel/server.h"
@@ -43,6 +44,7 @@ struct server_worker {
 	struct list away;         /* those without a link, the longest first */
 	struct idmap fronts;      /* struct front, by claim id */
 	struct idmap udp_fronts;  /* struct udp_front */
+	struct hush hush;         /* when refused logins are answered */
 	bool draining, drained;
 	struct turn_end drain_check;
 	struct timer spread; /* more sessions are to be told */

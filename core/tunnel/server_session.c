@@ -16,7 +16,6 @@
 #include "util/rand.h"
 #include "util/units.h"
 
-#define REFUSE_AFTER_MS 20 /* every wrong login is answered this long after it was asked */
 #define BUSY_RETRY_MS 5000 /* when it could not be decided */
 
 const char *
@@ -82,7 +81,7 @@ server_session_fail_at_gate(struct server_session *ss)
 			ss->from_host, ms / 1000);
 }
 
-/* All wrong credentials get the same text at the same time. */
+/* All wrong credentials get the same text, and everything that is refused is at the same time. */
 static void
 on_refuse(struct timer *t)
 {
@@ -97,11 +96,9 @@ on_refuse(struct timer *t)
 static void
 refuse_login(struct server_session *ss, uint16_t code, int64_t retry_ms)
 {
-	int64_t passed = mono_diff_ms(ss->base.w->now, ss->asked);
-
 	ss->refuse_code = code;
 	ss->refuse_retry_ms = (uint32_t)retry_ms;
-	timer_start(&ss->refuse, MAX(REFUSE_AFTER_MS - passed, 0));
+	timer_start_at(&ss->refuse, hush_until(&ss->sw->hush, ss->asked, mono_now()));
 }
 
 static void

@@ -293,6 +293,28 @@ show_list(const char *label, const json_t *list)
 	putchar('\n');
 }
 
+/* "auth-token: 3 accepted, 1 wrong", one line for each plugin. */
+static void
+show_logins(const json_t *list)
+{
+	const json_t *row, *n;
+	const char *word;
+	size_t i;
+
+	json_array_foreach(list, i, row) {
+		const char *before = ": ";
+
+		printf("%-11s%s", i == 0 ? "logins" : "", text_of(row, "plugin"));
+		json_object_foreach((json_t *)(uintptr_t)row, word, n) {
+			if (!json_is_integer(n) || json_integer_value(n) == 0)
+				continue;
+			printf("%s%" PRId64 " %s", before, (int64_t)json_integer_value(n), word);
+			before = ", ";
+		}
+		putchar('\n');
+	}
+}
+
 static void
 show_status(const json_t *a)
 {
@@ -313,6 +335,7 @@ show_status(const json_t *a)
 		number_of(t, "clients"),
 		units_size_human((uint64_t)number_of(t, "rx_bytes"), rx, sizeof(rx)),
 		units_size_human((uint64_t)number_of(t, "tx_bytes"), tx, sizeof(tx)));
+	show_logins(json_object_get(a, "logins"));
 }
 
 #define COLUMNS 8

@@ -30,4 +30,5 @@ dist_decision_DATA = \
 	%D%/decisions/0014-join-lines-and-the-control-socket.md \
 	%D%/decisions/0015-tls-on-links.md \
 	%D%/decisions/0016-logins-that-expire.md \
-	%D%/decisions/0017-agent-keys.md
+	%D%/decisions/0017-agent-keys.md \
+	%D%/decisions/0018-who-may-try.md

@@ -68,7 +68,7 @@ plugset_new(struct plugset *set, const char *name)
 
 	set->entry = xrealloc(set->entry, (set->n + 1) * sizeof(*set->entry));
 	p = &set->entry[set->n++];
-	*p = (struct plug_entry){.name = xstrdup(name)};
+	*p = (struct plug_entry){.name = xstrdup(name), .index = -1};
 	return p;
 }
 
@@ -172,24 +172,19 @@ read_value(struct option_value *v, config_setting_t *s)
 	}
 }
 
-int
-plugset_add(struct plugset *set, const struct source *src, const config_setting_t *group,
-	struct err *e)
+/* One instance. index: among several; -1: the only one. */
+static int
+add_one(struct plugset *set, const struct source *src, const char *name,
+	const config_setting_t *group, int index, struct err *e)
 {
-	const char *name = config_setting_name(group);
-	struct plug_entry *p = plugset_find(set, name);
+	struct plug_entry *p;
 
-	if (!is_well_formed(name))
-		return schema_fail(src, group, e,
-			"is no plugin's name: <kind>-<name> in lower case letters, digits and '-'");
 	if (!config_setting_is_group(group))
 		return schema_fail(src, group, e,
 			"names a plugin, so its settings are expected in a group { … }, found %s",
 			schema_kind(group));
-	if (p != NULL)
-		return schema_fail(src, group, e, "this plugin is enabled already in %s, line %d",
-			p->file, p->line);
 	p = plugset_new(set, name);
+	p->index = index;
 	p->file = src->file;
 	p->line = (int)config_setting_source_line(group);
 	for (int i = 0; i < config_setting_length(group); i++) {
@@ -202,6 +197,44 @@ plugset_add(struct plugset *set, const struct source *src, const config_setting_
 		read_value(v, s);
 	}
 	return 0;
+}
+
+/* A plugin that decides on logins can be there several times, one instance behind the other. */
+static int
+add_list(struct plugset *set, const struct source *src, const config_setting_t *list,
+	struct err *e)
+{
+	const char *name = config_setting_name(list);
+	int n = config_setting_length(list);
+
+	if (n == 0)
+		return schema_fail(src, list, e, "expected one group { … } at least, found none");
+	for (int i = 0; i < n; i++) {
+		config_setting_t *s =
+			config_setting_get_elem((config_setting_t *)(uintptr_t)list, (unsigned)i);
+
+		if (add_one(set, src, name, s, n > 1 ? i : -1, e) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int
+plugset_add(struct plugset *set, const struct source *src, const config_setting_t *group,
+	struct err *e)
+{
+	const char *name = config_setting_name(group);
+	const struct plug_entry *p = plugset_find(set, name);
+
+	if (!is_well_formed(name))
+		return schema_fail(src, group, e,
+			"is no plugin's name: <kind>-<name> in lower case letters, digits and '-'");
+	if (p != NULL)
+		return schema_fail(src, group, e, "this plugin is enabled already in %s, line %d",
+			p->file, p->line);
+	if (config_setting_is_list(group) && strncmp(name, "auth-", 5) == 0)
+		return add_list(set, src, group, e);
+	return add_one(set, src, name, group, -1, e);
 }
 
 static void
@@ -494,6 +527,8 @@ create_one(struct plug_entry *p, const char *dir, enum adit_side side, struct mo
 	int rc = module_create(dir, p->name, p->value, p->n_values, side, p->file, p->line,
 		&p->module, e);
 
+	if (rc == 0 && p->index >= 0)
+		p->module->name = xasprintf("%s[%d]", p->name, p->index);
 	if (rc == 0)
 		modules_add(to, p->module);
 	else
@@ -544,7 +579,7 @@ print_each(struct module *const *array, size_t n, char *buf, size_t cap, size_t 
 {
 	for (size_t i = 0; i < n && at < cap; i++)
 		at += (size_t)snprintf(buf + at, cap - at, "%s%s", at > 0 ? ", " : "",
-			array[i]->plugin->name);
+			module_name(array[i]));
 	return at;
 }
 

@@ -16,6 +16,7 @@
 
 struct plug_entry {
 	char *name;       /* "auth-token" */
+	int index;        /* of several instances; -1: the only one */
 	const char *file; /* of its group; NULL: the command line; the source's */
 	int line;
 	struct option_value *value; /* texts are the sources' */
@@ -32,7 +33,8 @@ struct plugset {
 /* The key names a plugin: it begins with a kind. */
 bool plugset_is_name(const char *key);
 
-/* Adds the group of one plugin. 0, or -EINVAL with e set: not a group, no plugin's name, twice. */
+/* Adds the group of one plugin, or of an auth plugin a list of groups: several instances, in this
+ * order. 0, or -EINVAL with e set: not a group, no plugin's name, twice. */
 int plugset_add(struct plugset *set, const struct source *src, const config_setting_t *group,
 	struct err *e);
 

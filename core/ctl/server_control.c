@@ -19,6 +19,7 @@
 #include "ctl/plugset.h"
 #include "ctl/server_run.h"
 #include "tunnel/roster.h"
+#include "tunnel/tally.h"
 #include "util/log.h"
 #include "util/units.h"
 
@@ -76,6 +77,27 @@ put_totals(struct json *j, const struct server *s)
 	json_close(j, '}');
 }
 
+/* [{"plugin": "auth-token", "accepted": 3, …}, …] */
+static void
+put_logins(struct json *j, const struct server *s)
+{
+	struct tally *sum = xcalloc(1, sizeof(*sum));
+
+	server_logins(s, sum);
+	json_key(j, "logins");
+	json_open(j, '[');
+	for (size_t i = 0; i < sum->n_rows; i++) {
+		json_open(j, '{');
+		json_put_text(j, "plugin", sum->row[i].name);
+		for (int k = 0; k < TALLY_N; k++)
+			json_put_number(j, tally_word((enum tally_what)k),
+				(int64_t)sum->row[i].n[k]);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	free(sum);
+}
+
 static void
 on_status(struct server_control *sc, struct control_call *call)
 {
@@ -94,6 +116,7 @@ on_status(struct server_control *sc, struct control_call *call)
 	put_list(j, "listeners", server_addresses(s, text, sizeof(text)));
 	put_list(j, "plugins", modules_names(&conf->modules, text, sizeof(text)));
 	put_totals(j, s);
+	put_logins(j, s);
 	control_answer(call);
 }
 

@@ -164,6 +164,7 @@ module_dispose(struct module *m)
 	free(m->owed);
 	free(m->listen);
 	free(m->methods);
+	free(m->name);
 	free(m);
 }
 

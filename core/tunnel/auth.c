@@ -188,12 +188,32 @@ static void
 req_say(struct adit_auth_req *req, const char *what)
 {
 	snprintf(req->reason, sizeof(req->reason), "%s: %s",
-		req->module != NULL ? req->module->plugin->name : "auth", what);
+		req->module != NULL ? module_name(req->module) : "auth", what);
 }
 
 /* ---- Server: the chain ----------------------------------------------------------------------- */
 
 static void next_module(struct adit_auth_req *req);
+
+/* Grants that are limits must be: one that cannot be read might be meant to be small. */
+static bool
+limits_readable(struct adit_auth_req *req)
+{
+	static const char *const keys[] = {"max_tunnels", "max_streams", "max_sessions"};
+	char text[160];
+	int64_t n;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (identity_limit(&req->id, keys[i], &n) == 0)
+			continue;
+		snprintf(text, sizeof(text),
+			"the grant %s is no number from 1 to 1000000, but \"%.60s\"", keys[i],
+			identity_granted(&req->id, keys[i]));
+		req_say(req, text);
+		return false;
+	}
+	return true;
+}
 
 static enum adit_verdict
 verdict_checked(struct adit_auth_req *req, enum adit_verdict v)
@@ -210,9 +230,10 @@ verdict_checked(struct adit_auth_req *req, enum adit_verdict v)
 			req->cause = ADIT_CAUSE_EXPIRED;
 			return ADIT_DENY;
 		}
-		if (req->id.account[0] != '\0')
+		if (req->id.account[0] == '\0')
+			req_say(req, "allowed a login without an account");
+		else if (limits_readable(req))
 			return v;
-		req_say(req, "allowed a login without an account");
 		return ADIT_FAIL;
 	case ADIT_CONTINUE:
 		if (req->challenge.p == NULL)
@@ -315,7 +336,7 @@ tell_cancelled(struct adit_auth_req *req)
 	if (offload_submit(m->helpers, req->w, &req->cancel_job) < 0) {
 		req_drop(req);
 		log_limited(&limit, LOG_WARN, "%s: too busy to hear that a login was cancelled",
-			m->plugin->name);
+			module_name(m));
 	}
 }
 
@@ -337,7 +358,7 @@ checked(struct adit_auth_req *req, enum adit_verdict v)
 		return req->answer;
 	if (before == PHASE_EARLY)
 		log_error("%s: check() and adit_auth_finish() both answered a login; "
-			  "check() counts", req->module->plugin->name);
+			  "check() counts", module_name(req->module));
 	return v;
 }
 

@@ -264,6 +264,9 @@ server_on_bind(struct mux *m, const struct msg_bind *b)
 	else if (ss->tunnels.n >= (size_t)conf->limits.tunnels_per_session)
 		refuse(ss, b->tunnel, a.name, CODE_LIMIT,
 			"the session has all its tunnels (limit tunnels_per_session)");
+	else if ((int64_t)ss->tunnels.n >= ss->max_tunnels)
+		refuse(ss, b->tunnel, a.name, CODE_LIMIT,
+			"the session has all its tunnels (grant max_tunnels)");
 	else if (name_in_use(ss, a.name))
 		refuse(ss, b->tunnel, a.name, CODE_IN_USE, "the agent has a tunnel of this name");
 	else if (route == NULL)

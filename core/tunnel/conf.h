@@ -34,6 +34,7 @@ struct module {
 	atomic_uint *owed; /* logins of which it has promised an answer; NULL: not counted */
 	void **per_worker;       /* LOOP with worker_init: WORKERS_MAX pointers; else NULL */
 	const char *short_name;  /* name without its kind: "token" */
+	char *name;              /* "auth-jwt[1]", of several instances; else NULL */
 	char *methods;           /* auth at the server: separated by spaces, or "*"; else NULL */
 	union {                  /* the core's own complete copies */
 		struct adit_auth_ops auth;
@@ -115,6 +116,13 @@ void server_conf_unref(struct server_conf *conf);
 /* Makes and frees the modules' shares of one worker; on that worker's thread. 0 or -1. */
 int modules_worker_init(const struct modules *modules, uint32_t worker);
 void modules_worker_fini(const struct modules *modules, uint32_t worker);
+
+/* What the instance is called in logs. */
+static inline const char *
+module_name(const struct module *m)
+{
+	return m->name != NULL ? m->name : m->plugin->name;
+}
 
 /* The instance's share of worker i, or NULL. */
 static inline void *

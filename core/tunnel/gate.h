@@ -6,8 +6,8 @@
  * twice as long as the one before; from penalty_from on the source is refused until all of its
  * penalty is over.
  *
- * Penalties come after failures. What comes before them, such as many links at once, challenges that
- * are never answered and plugins that answer late, is bounded by tries: each message that auth
+ * Penalties come after failures. What comes before them, such as many links at once, challenges
+ * that are never answered and plugins that answer late, is bounded by tries: each message that auth
  * plugins look at takes one of the source's tries_per_source, and a login that succeeds gives its
  * own back. The others are gone for ten minutes. So no ten minutes see more of them, whatever the
  * source does, and any number of good logins pass.

@@ -93,6 +93,26 @@ identity_same_grants(const struct identity *a, const struct identity *b)
 	return true;
 }
 
+int
+identity_limit(const struct identity *id, const char *key, int64_t *n_r)
+{
+	const char *value = identity_granted(id, key);
+	size_t len = value != NULL ? strlen(value) : 0;
+	int64_t n;
+
+	if (value == NULL) {
+		*n_r = NO_LIMIT;
+		return 0;
+	}
+	if (len == 0 || len > 7 || strspn(value, "0123456789") != len)
+		return -EINVAL;
+	n = strtoll(value, NULL, 10);
+	if (n < 1 || n > 1000000)
+		return -EINVAL;
+	*n_r = n;
+	return 0;
+}
+
 void
 identity_fini(struct identity *id)
 {

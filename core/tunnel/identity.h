@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define NAME_MAX_LEN 64 /* of accounts, agents and tunnels */
 #define GRANTS_MAX 32
@@ -35,6 +36,11 @@ int identity_grant(struct identity *id, const char *key, const char *value);
 const char *identity_granted(const struct identity *id, const char *key); /* or NULL */
 /* The same keys with the same values, in whatever order. */
 bool identity_same_grants(const struct identity *a, const struct identity *b);
+
+/* The number in a grant that is a limit; what is not granted is not limited: NO_LIMIT. 0, or
+ * -EINVAL when it is no number from 1 to a million. */
+#define NO_LIMIT INT64_MAX
+int identity_limit(const struct identity *id, const char *key, int64_t *n_r);
 void identity_fini(struct identity *id); /* frees grants; id is empty afterwards */
 
 #endif

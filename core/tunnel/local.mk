@@ -37,6 +37,7 @@ core_sources += \
 	%D%/session.c %D%/session.h \
 	%D%/spread.c %D%/spread.h \
 	%D%/stream.c %D%/stream.h \
+	%D%/tally.c %D%/tally.h \
 	%D%/target.c \
 	%D%/udp_front.c \
 	%D%/udp_target.c \

@@ -60,7 +60,7 @@ modules_worker_init(const struct modules *modules, uint32_t worker)
 	}
 	if (m == NULL)
 		return 0;
-	log_error("%s: worker_init() failed on worker %u", m->plugin->name, (unsigned)worker);
+	log_error("%s: worker_init() failed on worker %u", module_name(m), (unsigned)worker);
 	m->per_worker[worker] = NULL;
 	while (i-- > 0)
 		fini_one(module_at(modules, i), worker);

@@ -190,14 +190,16 @@ agent_get(struct registry *r, const struct identity *id)
 }
 
 static const char *
-over_limit(struct registry *r, const struct identity *id, const struct limits *limits)
+over_limit(struct registry *r, const struct login_ask *ask, const struct limits *limits)
 {
-	struct account *a = strmap_get(&r->accounts, id->account);
+	struct account *a = strmap_get(&r->accounts, ask->id->account);
 
 	if (r->sessions.n >= (size_t)limits->sessions)
 		return "the server has no room for another session (limit sessions)";
 	if (a != NULL && a->sessions >= (size_t)limits->sessions_per_account)
 		return "the account has all its sessions in use (limit sessions_per_account)";
+	if (a != NULL && ask->max_sessions > 0 && a->sessions >= (size_t)ask->max_sessions)
+		return "the account has all its sessions in use (grant max_sessions)";
 	return NULL;
 }
 
@@ -326,7 +328,7 @@ login_locked(struct registry *r, const struct login_ask *ask, const struct limit
 	}
 	got->n_replaced = count_replaced(ask, a, behind, got->replaced);
 	if (got->n_replaced == 0 && behind == NULL)
-		full = over_limit(r, ask->id, limits);
+		full = over_limit(r, ask, limits);
 	if (full != NULL) {
 		agent_settle(r, a);
 		*text_r = full;

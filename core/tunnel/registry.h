@@ -55,6 +55,7 @@ struct login_ask {
 	const _Atomic uint64_t *ended;
 	const uint8_t *secret; /* REGISTRY_SECRET bytes; NULL: it ends with its link */
 	bool encrypted;        /* that link, so every other has to be as well */
+	int64_t max_sessions;  /* of the account: what it was granted; 0: the limit alone */
 };
 
 struct login_got {

@@ -90,6 +90,7 @@ on_agent(struct listener *l, int fd, const struct addr *from)
 
 	code = gate_enter(s->gate, source, &s->conf->limits, s->main->now, &text, &retry_ms);
 	if (code != CODE_NONE) {
+		tally_count(&s->tally, "gate", TALLY_BUSY);
 		log_limited(&limit, LOG_WARN, "link from %s refused: %s",
 			addr_text(from, where, sizeof(where)), text);
 		turn_away(fd, al->bare, code, text, retry_ms);
@@ -440,6 +441,14 @@ server_totals(const struct server *s, struct server_totals *t_r)
 			atomic_load_explicit(&w->max_turn_us, memory_order_relaxed));
 	}
 	*t_r = t;
+}
+
+void
+server_logins(const struct server *s, struct tally *sum)
+{
+	tally_add(sum, &s->tally);
+	for (unsigned i = 0; i < s->n_workers; i++)
+		tally_add(sum, &s->sw[i]->tally);
 }
 
 const char *

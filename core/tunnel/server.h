@@ -45,6 +45,9 @@ struct server_totals {
 	uint64_t clients, streams, rx_bytes, tx_bytes, links, sessions, slow_turns, max_turn_us;
 	uint64_t flows, datagrams_in, datagrams_out, datagrams_dropped;
 };
+/* How logins ended, of all workers; sum is zero-initialised. */
+struct tally;
+void server_logins(const struct server *s, struct tally *sum);
 void server_totals(const struct server *s, struct server_totals *t_r);
 
 #endif

@@ -19,6 +19,7 @@
 #include "tunnel/registry.h"
 #include "tunnel/server.h"
 #include "tunnel/session.h"
+#include "tunnel/tally.h"
 #include "tunnel/walk.h"
 #include "util/map.h"
 
@@ -44,6 +45,7 @@ struct server_worker {
 	struct list away;         /* those without a link, the longest first */
 	struct idmap fronts;      /* struct front, by claim id */
 	struct idmap udp_fronts;  /* struct udp_front */
+	struct tally tally;       /* how logins ended; read by anybody */
 	struct hush hush;         /* when refused logins are answered */
 	bool draining, drained;
 	struct turn_end drain_check;
@@ -62,6 +64,7 @@ struct server {
 	struct registry *registry;
 	struct gate *gate;
 	struct name_gate *names;
+	struct tally tally; /* of links that the gate did not let in; main thread */
 	struct budget budget;
 	struct list listeners; /* struct agent_listener; main thread */
 	struct timer sweep, drain_timer;
@@ -137,6 +140,7 @@ struct server_session {
 	uint64_t instance; /* as HELLO says; see registry.h */
 	uint8_t member;
 	struct identity id;
+	int64_t max_tunnels, max_streams; /* granted */
 	uint64_t reg_id;
 	struct idmap tunnels; /* struct tunnel by id */
 	struct walk *walk;    /* its searches for addresses; NULL before the first long one */
@@ -175,6 +179,9 @@ void server_session_from(struct server_session *ss, const struct addr *from);
 /* A failed login is counted; its link waits at the gate no more. */
 void server_session_fail_at_gate(struct server_session *ss);
 void server_session_leave_gate(struct server_session *ss);
+/* The login under way, if there is one, is given up: it took too long, or the agent is gone. True if
+ * it was not the agent that it waited for. */
+bool server_login_give_up(struct server_session *ss, bool timeout);
 
 /* ---- server_renew.c ---------------------------------------------------------------------------*/
 /* AUTH has come on a session that lives. False: the gate is shut, and the agent was told. */

@@ -41,9 +41,7 @@ server_renew_begins(struct server_session *ss)
 void
 server_renew_over(struct server_session *ss)
 {
-	if (ss->req != NULL)
-		auth_cancel(ss->req);
-	ss->req = NULL;
+	(void)server_login_give_up(ss, false);
 	timer_stop(&ss->refuse);
 	timer_stop(&ss->renewal);
 	server_session_leave_gate(ss);
@@ -60,6 +58,7 @@ server_renew_on_timer(struct timer *t)
 {
 	struct server_session *ss = container_of(t, struct server_session, renewal);
 
+	(void)server_login_give_up(ss, true);
 	server_renew_over(ss);
 	log_warn("%s has not renewed its login: it took too long", server_session_name(ss));
 	server_renew_too_late(ss); /* says nothing yet if it is the agent's turn */

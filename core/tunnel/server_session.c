@@ -107,7 +107,7 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	const struct limits *l = &ss->sw->conf->conf->limits;
 	struct server *srv = ss->sw->srv;
 	uint8_t secret[REGISTRY_SECRET];
-	const struct login_ask ask = {.id = &req->id, .instance = ss->instance,
+	struct login_ask ask = {.id = &req->id, .instance = ss->instance,
 		.member = ss->member, .worker = ss->base.w->index, .ended = &ss->ended,
 		.secret = ss->base.limits->resume_for > 0 ? secret : NULL,
 		.encrypted = conn_encrypted(ss->base.conn)};
@@ -116,6 +116,10 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 	char text[128], time[48];
 	uint16_t code;
 
+	/* auth.c has looked at them */
+	must(identity_limit(&req->id, "max_sessions", &ask.max_sessions) == 0 &&
+		identity_limit(&req->id, "max_tunnels", &ss->max_tunnels) == 0 &&
+		identity_limit(&req->id, "max_streams", &ss->max_streams) == 0);
 	rand_bytes(secret, sizeof(secret));
 	code = registry_login(srv->registry, &ask, l, ss->base.w->now, &got, text, sizeof(text));
 	if (code != CODE_NONE) {
@@ -151,6 +155,38 @@ accept_login(struct server_session *ss, struct adit_auth_req *req)
 }
 
 static void
+count_login(struct server_session *ss, const struct adit_auth_req *req, enum adit_verdict verdict)
+{
+	struct tally *t = &ss->sw->tally;
+	const char *name = req->module != NULL ? module_name(req->module)
+		: req->throttled	       ? "gate"
+					       : "no plugin";
+
+	if (verdict == ADIT_ALLOW)
+		tally_count(t, name, TALLY_ACCEPTED);
+	else if (verdict == ADIT_DENY)
+		tally_count_denied(t, name, req->cause);
+	else
+		tally_count(t, name, req->throttled || req->unasked ? TALLY_BUSY : TALLY_FAILED);
+}
+
+bool
+server_login_give_up(struct server_session *ss, bool timeout)
+{
+	struct adit_auth_req *req = ss->req;
+	bool ours;
+
+	if (req == NULL)
+		return false;
+	ours = auth_is_ours(req);
+	tally_count(&ss->sw->tally, req->module != NULL ? module_name(req->module) : "gate",
+		timeout ? TALLY_TIMEOUT : TALLY_LEFT);
+	auth_cancel(req);
+	ss->req = NULL;
+	return ours;
+}
+
+static void
 on_verdict(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
 {
 	struct server_session *ss = owner;
@@ -161,6 +197,7 @@ on_verdict(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
 		return;
 	}
 	ss->req = NULL;
+	count_login(ss, req, verdict);
 	if (verdict == ADIT_ALLOW) {
 		(ss->logged_in ? server_renew : accept_login)(ss, req);
 		return;
@@ -278,6 +315,8 @@ no_room(const struct server_session *ss)
 		return "the agent takes no more (its limit streams_per_session)";
 	if (ss->base.n_streams + ss->held.n >= (size_t)l->streams_per_session)
 		return "limit streams_per_session";
+	if ((int64_t)(ss->base.n_streams + ss->held.n) >= ss->max_streams)
+		return "grant max_streams";
 	if (m->n_opening >= (size_t)l->opening_per_session)
 		return "limit opening_per_session";
 	return NULL;
@@ -421,7 +460,7 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 	bool late; /* we were, with our answer */
 
 	(void)retry_ms;
-	late = ss->req != NULL && auth_is_ours(ss->req);
+	late = server_login_give_up(ss, code == CODE_TIMEOUT);
 	if (!ss->logged_in && local && (code == CODE_PROTOCOL || (code == CODE_TIMEOUT && !late)))
 		server_session_fail_at_gate(ss);
 	server_renew_over(ss); /* or the first login */

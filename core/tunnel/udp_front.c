@@ -209,6 +209,7 @@ session_full(const struct server_session *ss)
 	const struct mux *m = &ss->base.mux;
 
 	return m->n_streams >= (size_t)l->streams_per_session ||
+		(int64_t)m->n_streams >= ss->max_streams ||
 		(m->peer.streams != 0 && m->n_streams >= m->peer.streams) ||
 		m->n_opening > (size_t)l->opening_per_session / 2;
 }

@@ -9,7 +9,7 @@
  * with the proof. The book's thread puts it in the place of the invite, and answers.
  *
  * Every failed login takes the same way: an unknown ID is checked against keys that nobody has, and
- * all end in the same DENY. */
+ * all are answered in the same way. */
 
 #include <adit/auth.h>
 #include <errno.h>
@@ -240,18 +240,22 @@ attempt_init(struct attempt *a, struct adit_auth_req *req, const uint8_t *data, 
 
 /* Why this token, which was proved or not, does not do; NULL: it does. */
 static const char *
-objection(const struct attempt *a, const struct token *found, int right)
+objection(const struct attempt *a, const struct token *found, int right, enum adit_cause *cause_r)
 {
 	time_t now = time(NULL);
 
+	*cause_r = ADIT_CAUSE_UNKNOWN;
 	if (found == NULL)
 		return "is not known";
+	*cause_r = ADIT_CAUSE_WRONG;
 	if (right == 0)
 		return "was not proved";
+	*cause_r = ADIT_CAUSE_FORBIDDEN;
 	if (a->join && found->invite == 0)
 		return "is no invite, or it has been used";
 	if (!a->join && found->invite != 0)
 		return "is an invite: it is for adit join";
+	*cause_r = ADIT_CAUSE_EXPIRED;
 	if ((found->expires != 0 && now >= found->expires) ||
 		(found->invite != 0 && now >= found->invite))
 		return "has expired";
@@ -320,6 +324,7 @@ judge(const struct instance *inst, struct adit_auth_req *req, const struct attem
 {
 	const struct token *t = found != NULL ? found : &inst->nobody;
 	uint8_t server_proof[TOKEN_KEY];
+	enum adit_cause cause;
 	const char *no;
 	int right = token_verify(t->stored, a->msg, a->n, a->data + TOKEN_ID);
 
@@ -327,12 +332,13 @@ judge(const struct instance *inst, struct adit_auth_req *req, const struct attem
 		adit_auth_reason(req, "HMAC-SHA256 failed");
 		return ADIT_FAIL;
 	}
-	no = objection(a, found, right);
+	no = objection(a, found, right, &cause);
 	if (no == NULL)
 		return a->join ? begin_join(inst, req, a, t, server_proof)
 			       : welcome(req, t, server_proof);
+	adit_auth_cause(req, cause);
 	adit_auth_reason(req, "token %.*s %s", TOKEN_ID, (const char *)a->data, no);
-	return ADIT_DENY;
+	return found == NULL ? ADIT_NEXT : ADIT_DENY; /* another file may have it */
 }
 
 static enum adit_verdict
@@ -347,10 +353,12 @@ check(const void *p, void *worker, struct adit_auth_req *req)
 	(void)worker;
 	data = adit_auth_data(req, &len);
 	if ((len != LOGIN_SIZE && len != JOIN_SIZE) || !token_id_valid((const char *)data)) {
+		adit_auth_cause(req, ADIT_CAUSE_MALFORMED);
 		adit_auth_reason(req, "a message that this method does not have");
 		return ADIT_DENY;
 	}
 	if (len == JOIN_SIZE && !adit_auth_encrypted(req)) {
+		adit_auth_cause(req, ADIT_CAUSE_UNENCRYPTED);
 		adit_auth_reason(req, "an invite is used over an encrypted link only");
 		return ADIT_DENY;
 	}

@@ -19,6 +19,8 @@ EXTRA_DIST += %D%/procfs.py %D%/agents.py %D%/bulk.py %D%/crowd.py %D%/test_budg
 	%D%/test_crowd.py
 TESTS += %D%/test_faults.py %D%/test_plugins.py
 EXTRA_DIST += %D%/selfdial.py %D%/test_faults.py %D%/test_plugins.py
+TESTS += %D%/test_auth.py
+EXTRA_DIST += %D%/test_auth.py
 TESTS += %D%/test_bench.py
 EXTRA_DIST += %D%/test_bench.py
 TESTS += %D%/test_shared_port.py

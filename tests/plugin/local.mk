@@ -4,6 +4,7 @@
 test_plugins = \
 	%D%/auth-chain.la \
 	%D%/auth-facts.la \
+	%D%/auth-guess.la \
 	%D%/auth-larger.la \
 	%D%/auth-later.la \
 	%D%/auth-lease.la \
@@ -49,6 +50,9 @@ EXTRA_DIST += %D%/refused/refused.h
 %C%_auth_facts_la_SOURCES = %D%/good/auth-facts.c
 %C%_auth_facts_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_facts_la_LIBADD = $(plugin_libadd)
+%C%_auth_guess_la_SOURCES = %D%/good/auth-guess.c
+%C%_auth_guess_la_LDFLAGS = $(test_plugin_ldflags)
+%C%_auth_guess_la_LIBADD = $(plugin_libadd)
 %C%_auth_larger_la_SOURCES = %D%/good/auth-larger.c
 %C%_auth_larger_la_LDFLAGS = $(test_plugin_ldflags)
 %C%_auth_larger_la_LIBADD = $(plugin_libadd)

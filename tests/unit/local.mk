@@ -162,7 +162,7 @@ frametext_sources = %D%/frametext.c %D%/frametext.h
 # Who may log in, who owns what, and whose bytes have waited long enough.
 tunnel_tests = %D%/test-backoff %D%/test-budget %D%/test-door %D%/test-flow %D%/test-gate \
 	%D%/test-name-gate \
-	%D%/test-hush %D%/test-group %D%/test-place %D%/test-registry %D%/test-server-worker %D%/test-unread \
+	%D%/test-hush %D%/test-group %D%/test-place %D%/test-registry %D%/test-server-worker %D%/test-tally %D%/test-unread \
 	%D%/test-walk
 check_PROGRAMS += $(tunnel_tests)
 TESTS += $(tunnel_tests)
@@ -177,5 +177,6 @@ TESTS += $(tunnel_tests)
 %C%_test_place_LDADD = $(unit_libs)
 %C%_test_registry_LDADD = $(unit_libs)
 %C%_test_server_worker_LDADD = $(unit_libs)
+%C%_test_tally_LDADD = $(unit_libs)
 %C%_test_unread_LDADD = $(unit_libs)
 %C%_test_walk_LDADD = $(unit_libs)

@@ -14,6 +14,7 @@ typedef enum adit_verdict check_fn(struct adit_auth_req *req);
 static struct worker *w;
 static struct server_conf conf;
 static struct name_gate *names;
+static struct gate *gate;
 static uint8_t nonce[ADIT_NONCE_SIZE];
 
 static struct {
@@ -89,7 +90,7 @@ static struct adit_auth_req *
 login_from(uint64_t source, const char *method, const char *data)
 {
 	struct auth_input in = {.method = method, .agent = "web1", .peer = "192.0.2.1",
-		.source = source, .names = names, .nonce_agent = nonce, .nonce_server = nonce,
+		.source = source, .gate = gate, .names = names, .nonce_agent = nonce, .nonce_server = nonce,
 		.data = data, .len = strlen(data)};
 	struct adit_auth_req *req = NULL;
 
@@ -194,6 +195,118 @@ test_star(void)
 	is_int(login("jwt"), ADIT_DENY, "DENY behind NEXT");
 	is_int(seen.cause, ADIT_CAUSE_OTHER, "does not have the first one's cause");
 	is_str(seen.reason, "auth-b: denied", "nor its words");
+}
+
+/* ---- Plugins that do not keep to their contract, in front of one that lets everybody in ------- */
+
+static enum adit_verdict
+verdict_0(struct adit_auth_req *req)
+{
+	(void)req;
+	return (enum adit_verdict)0;
+}
+
+static enum adit_verdict
+verdict_99(struct adit_auth_req *req)
+{
+	(void)req;
+	return (enum adit_verdict)99;
+}
+
+static enum adit_verdict
+allow_nobody(struct adit_auth_req *req)
+{
+	(void)req;
+	return ADIT_ALLOW;
+}
+
+static enum adit_verdict
+allow_no_name(struct adit_auth_req *req)
+{
+	adit_auth_account(req, "no name");
+	return ADIT_ALLOW;
+}
+
+static enum adit_verdict
+ask_nothing(struct adit_auth_req *req)
+{
+	(void)req;
+	return ADIT_CONTINUE;
+}
+
+static enum adit_verdict
+bad_grant(struct adit_auth_req *req)
+{
+	adit_auth_account(req, "acme");
+	adit_auth_grant(req, "max_tunnels", "-1");
+	return ADIT_ALLOW;
+}
+
+static enum adit_verdict
+finish_later(struct adit_auth_req *req)
+{
+	adit_auth_account(req, "acme");
+	adit_auth_finish(req, ADIT_LATER);
+	return ADIT_LATER;
+}
+
+static enum adit_verdict
+finish_fail(struct adit_auth_req *req)
+{
+	adit_auth_finish(req, ADIT_FAIL);
+	return ADIT_LATER;
+}
+
+static enum adit_verdict
+next_after_asking(struct adit_auth_req *req)
+{
+	if (adit_auth_step(req) > 0)
+		return ADIT_NEXT;
+	adit_auth_challenge(req, "?", 1);
+	return ADIT_CONTINUE;
+}
+
+static enum adit_verdict
+ask_for_ever(struct adit_auth_req *req)
+{
+	adit_auth_challenge(req, "?", 1);
+	return ADIT_CONTINUE;
+}
+
+static void
+test_misbehaviour(void)
+{
+	static const struct {
+		check_fn *fn;
+		const char *what;
+	} bad[] = {
+		{outage, "FAIL"},
+		{verdict_0, "the verdict 0"},
+		{verdict_99, "a verdict that does not exist"},
+		{allow_nobody, "ALLOW without an account"},
+		{allow_no_name, "ALLOW with an account that is none"},
+		{ask_nothing, "CONTINUE without a challenge"},
+		{bad_grant, "ALLOW with a limit that is none"},
+		{finish_later, "LATER as a late answer"},
+		{finish_fail, "FAIL as a late answer"},
+		{next_after_asking, "NEXT after a challenge"},
+		{ask_for_ever, "challenges without an end"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct adit_auth_req *req;
+
+		begin_conf();
+		add("*", bad[i].fn);
+		add("jwt", allow);
+		req = login_from(1, "jwt", "");
+		while (seen.verdict == ADIT_CONTINUE)
+			auth_answer(req, "", 0);
+		is_int(seen.verdict, ADIT_FAIL, bad[i].what);
+		ok(strchr(seen.asked, 'b') == NULL && seen.reason[0] != '\0',
+			"… ends the chain: %s", seen.reason);
+		is_int(atomic_load(&conf.refs), 1, "… and everything is given back");
+	}
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -343,6 +456,238 @@ test_left(void)
 	names = NULL;
 }
 
+/* ---- Tries of an address --------------------------------------------------------------------- */
+
+static unsigned n_checks; /* how often the plugin was reached */
+
+/* Asks for as many messages as the first byte says, then decides as the last one says. */
+static enum adit_verdict
+count_checks(struct adit_auth_req *req)
+{
+	size_t len;
+	const char *data = adit_auth_data(req, &len);
+
+	n_checks++;
+	if (len > 0 && adit_auth_step(req) < (unsigned)(data[0] - '0')) {
+		adit_auth_challenge(req, "?", 1);
+		return ADIT_CONTINUE;
+	}
+	adit_auth_account(req, "acme");
+	return len > 1 && data[1] == 'a' ? ADIT_ALLOW
+	       : len > 1 && data[1] == 'f' ? ADIT_FAIL
+					   : ADIT_DENY;
+}
+
+static void
+begin_gate(check_fn *fn)
+{
+	begin_conf();
+	gate = gate_new();
+	add("m", fn);
+	n_checks = 0;
+}
+
+static void
+end_gate(void)
+{
+	gate_free(gate);
+	gate = NULL;
+	is_int(atomic_load(&conf.refs), 1, "everything is given back");
+}
+
+/* Whatever an address does, the plugin is reached 15 times. */
+static void
+test_tries(void)
+{
+	begin_gate(count_checks);
+	for (int i = 0; i < 100; i++)
+		login_from(1, "m", "0d");
+	is_int(n_checks, 15, "a hundred wrong logins reach the plugin 15 times");
+	is_int(seen.verdict, ADIT_FAIL, "the others are refused");
+	is_str(seen.reason, "auth: too many failed logins from this address", "which is said");
+	ok(seen.retry_ms > 590000 && seen.retry_ms <= 660000, "for ten minutes");
+	login_from(2, "m", "0a");
+	is_int(seen.verdict, ADIT_ALLOW, "another address logs in meanwhile");
+	end_gate();
+	begin_gate(count_checks);
+	for (int i = 0; i < 100; i++) {
+		struct adit_auth_req *req = login_from(1, "m", "8");
+
+		for (int k = 0; k < i % 9 && seen.verdict == ADIT_CONTINUE; k++)
+			auth_answer(req, "8", 1);
+		if (seen.verdict == ADIT_CONTINUE)
+			auth_cancel(req);
+	}
+	is_int(n_checks, 15, "so do challenges that are left unanswered after some steps");
+	end_gate();
+	begin_gate(count_checks);
+	for (int i = 0; i < 100; i++) {
+		struct adit_auth_req *req = login_from(1, "m", "9");
+
+		while (seen.verdict == ADIT_CONTINUE)
+			auth_answer(req, "9", 1);
+	}
+	is_int(n_checks, 15, "and challenges without an end");
+	end_gate();
+	begin_gate(count_checks);
+	for (int i = 0; i < 1000; i++)
+		login_from(1, "m", "0a");
+	is_int(n_checks, 1000, "logins that succeed are not counted");
+	for (int i = 0; i < 100; i++)
+		login_from(1, "m", i % 2 == 0 ? "0d" : "0a");
+	is_int(n_checks, 1000 + 15 + 14, "and do not make room for others");
+	end_gate();
+	begin_gate(count_checks);
+	for (int i = 0; i < 100; i++)
+		login_from(1, "m", "0f");
+	is_int(n_checks, 15, "a plugin that fails is left in peace after 15 times");
+	end_gate();
+	begin_gate(count_checks);
+	conf.limits.fail_penalty = 0;
+	for (int i = 0; i < 100; i++)
+		login_from(1, "m", "0d");
+	is_int(n_checks, 100, "fail_penalty = 0 switches it off");
+	end_gate();
+}
+
+/* A message that is refused before anybody looks at it does not give tries back. */
+static void
+test_too_long(void)
+{
+	static char data[ADIT_AUTH_DATA_MAX + 1];
+
+	begin_gate(count_checks);
+	for (int i = 0; i < 100; i++) {
+		struct adit_auth_req *req = login_from(1, "m", "1");
+
+		if (seen.verdict == ADIT_CONTINUE)
+			auth_answer(req, data, sizeof(data));
+	}
+	is_int(n_checks, 15, "nor do answers that are too long");
+	end_gate();
+}
+
+static struct adit_auth_req *late[100];
+static unsigned n_late;
+
+static enum adit_verdict
+answer_late(struct adit_auth_req *req)
+{
+	n_checks++;
+	late[n_late++] = req;
+	return ADIT_LATER;
+}
+
+/* All at once, and the plugin takes its time. */
+static void
+test_burst(void)
+{
+	struct adit_auth_req *req[100];
+
+	begin_gate(answer_late);
+	for (int i = 0; i < 100; i++)
+		req[i] = login_from(1, "m", "");
+	is_int(n_checks, 7, "of a hundred at once 7 reach the plugin");
+	is_int(seen.n_fn, 0, "the others wait");
+	for (int i = 0; i < 100; i++)
+		auth_cancel(req[i]);
+	for (int i = 0; i < 40; i++) {
+		struct adit_auth_req *one = login_from(1, "m", "");
+
+		if (seen.n_fn == 0)
+			auth_cancel(one);
+	}
+	is_int(n_checks, 15, "to leave before the answer comes does not help");
+	is_int(seen.verdict, ADIT_FAIL, "in the end all are refused");
+	for (unsigned i = 0; i < n_late; i++)
+		adit_auth_finish(late[i], ADIT_DENY);
+	worker_stop(w);
+	worker_run(w);
+	end_gate();
+}
+
+static enum adit_verdict
+answer_one(struct adit_auth_req *req)
+{
+	adit_auth_account(req, "acme");
+	return n_late < 7 ? answer_late(req) : ADIT_ALLOW;
+}
+
+static unsigned n_in;
+
+static void
+on_crowd(void *owner, struct adit_auth_req *req, enum adit_verdict verdict)
+{
+	(void)owner;
+	(void)req;
+	n_in += verdict == ADIT_ALLOW;
+	worker_stop(w);
+}
+
+/* Those that wait get their turn. */
+static void
+test_turns(void)
+{
+	struct auth_input in = {.method = "m", .agent = "web1", .peer = "192.0.2.1", .source = 1,
+		.nonce_agent = nonce, .nonce_server = nonce, .data = "", .len = 0};
+	struct adit_auth_req *req;
+
+	begin_gate(answer_one);
+	n_late = n_in = 0;
+	in.gate = gate;
+	for (int i = 0; i < 16; i++)
+		auth_begin(w, &conf, &in, on_crowd, &seen, &req);
+	is_int(n_checks, 7, "7 of 16 good logins are looked at");
+	for (unsigned i = 0; i < n_late; i++)
+		adit_auth_finish(late[i], ADIT_ALLOW);
+	while (n_in < 16)
+		worker_run(w);
+	is_int(n_in, 16, "the others when those are in");
+	end_gate();
+}
+
+/* ---- Grants that are limits ------------------------------------------------------------------ */
+
+static enum adit_verdict
+grant(struct adit_auth_req *req)
+{
+	size_t len;
+	const char *data = adit_auth_data(req, &len);
+
+	adit_auth_account(req, "acme");
+	adit_auth_grant(req, "max_sessions", "3");
+	adit_auth_grant(req, data, data + strlen(data) + 1);
+	return ADIT_ALLOW;
+}
+
+static enum adit_verdict
+login_granted(const char *key, const char *value)
+{
+	char data[100] = "";
+	struct auth_input in = {.method = "m", .agent = "web1", .peer = "192.0.2.1", .source = 1,
+		.nonce_agent = nonce, .nonce_server = nonce, .data = data, .len = sizeof(data)};
+	struct adit_auth_req *req;
+
+	snprintf(data, sizeof(data), "%s%c%s", key, 0, value);
+	memset(&seen, 0, sizeof(seen));
+	auth_begin(w, &conf, &in, on_verdict, &seen, &req);
+	return seen.verdict;
+}
+
+static void
+test_grants(void)
+{
+	begin_conf();
+	add("m", grant);
+	is_int(login_granted("max_streams", "10"), ADIT_ALLOW, "a grant that is a limit");
+	is_int(login_granted("max_streams", "many"), ADIT_FAIL, "that cannot be read refuses");
+	is_str(seen.reason, "auth-a: the grant max_streams is no number from 1 to 1000000, but "
+			    "\"many\"", "and says so");
+	is_int(login_granted("max_tunnels", ""), ADIT_FAIL, "so does an empty one");
+	is_int(login_granted("max_sessions", "0"), ADIT_FAIL, "and one that is none");
+	is_int(login_granted("max_else", "0"), ADIT_ALLOW, "others are not ours");
+}
+
 int
 main(void)
 {
@@ -351,9 +696,15 @@ main(void)
 	auth_set_release(on_release);
 	test_methods();
 	test_star();
+	test_misbehaviour();
 	test_names();
 	test_deaf();
 	test_left();
+	test_tries();
+	test_too_long();
+	test_burst();
+	test_turns();
+	test_grants();
 	worker_join(w);
 	return done_testing();
 }

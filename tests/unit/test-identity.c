@@ -97,11 +97,34 @@ test_same_grants(void)
 	identity_fini(&b);
 }
 
+static void
+test_limits(void)
+{
+	static const char *const bad[] = {"", "0", "00", "-1", "+1", " 1", "1 ", "1000001", "1e3",
+		"0x10", "99999999999999999999", "10,20", "ten", "1.0"};
+	struct identity id = {.account = "acme"};
+	int64_t n = 7;
+
+	is_int(identity_limit(&id, "max_streams", &n), 0, "what is not granted");
+	ok(n == NO_LIMIT, "is not limited");
+	identity_grant(&id, "max_streams", "1000000");
+	ok(identity_limit(&id, "max_streams", &n) == 0 && n == 1000000, "a number");
+	identity_grant(&id, "max_streams", "0012");
+	ok(identity_limit(&id, "max_streams", &n) == 0 && n == 12, "is decimal");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		identity_grant(&id, "max_streams", bad[i]);
+		ok(identity_limit(&id, "max_streams", &n) == -EINVAL && n == 12,
+			"\"%s\" is no limit", bad[i]);
+	}
+	identity_fini(&id);
+}
+
 int
 main(void)
 {
 	test_names();
 	test_grants();
 	test_same_grants();
+	test_limits();
 	return done_testing();
 }

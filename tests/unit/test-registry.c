@@ -35,7 +35,7 @@ login_member(struct registry *r, const char *agent, uint64_t instance, uint8_t m
 	uint32_t worker, struct login_got *got_r)
 {
 	struct identity id = who("acme", agent);
-	struct login_ask ask = {&id, instance, member, worker, &none_ended, NULL, false};
+	struct login_ask ask = {&id, instance, member, worker, &none_ended, NULL, false, 0};
 	char text[128];
 
 	*got_r = (struct login_got){0};
@@ -44,12 +44,14 @@ login_member(struct registry *r, const char *agent, uint64_t instance, uint8_t m
 	return got_r->session;
 }
 
+static int64_t max_sessions; /* granted */
+
 static uint64_t
 login(struct registry *r, const char *account, const char *agent, uint32_t worker,
 	struct session_ref *replaced_r)
 {
 	struct identity id = who(account, agent);
-	struct login_ask ask = {&id, 0, 1, worker, &none_ended, NULL, false};
+	struct login_ask ask = {&id, 0, 1, worker, &none_ended, NULL, false, max_sessions};
 	struct login_got got;
 	char text[128];
 
@@ -201,6 +203,14 @@ test_limits(void)
 	ok(login(r, "c", "1", 0, NULL) == 0, "the server's limit counts all");
 	registry_logout(r, first, now, 0);
 	ok(login(r, "c", "1", 0, NULL) != 0, "who leaves makes room");
+	limits_default(&limits);
+	max_sessions = 1;
+	ok(login(r, "c", "2", 0, NULL) == 0, "an account may be granted less");
+	ok(login(r, "c", "1", 0, NULL) != 0, "than a takeover needs");
+	max_sessions = 1000;
+	limits.sessions_per_account = 1;
+	ok(login(r, "c", "2", 0, NULL) == 0, "but not more");
+	max_sessions = 0;
 	limits_default(&limits);
 	registry_free(r);
 }
@@ -422,7 +432,7 @@ test_instances(void)
 {
 	struct registry *r = registry_new();
 	struct identity id = who("acme", "web");
-	struct login_ask late = {&id, 7, 2, 1, &none_ended, NULL, false};
+	struct login_ask late = {&id, 7, 2, 1, &none_ended, NULL, false, 0};
 	struct login_got got;
 	char text[128] = "";
 	uint64_t b;

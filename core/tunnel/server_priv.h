@@ -179,8 +179,8 @@ void server_session_from(struct server_session *ss, const struct addr *from);
 /* A failed login is counted; its link waits at the gate no more. */
 void server_session_fail_at_gate(struct server_session *ss);
 void server_session_leave_gate(struct server_session *ss);
-/* The login under way, if there is one, is given up: it took too long, or the agent is gone. True if
- * it was not the agent that it waited for. */
+/* The login under way, if there is one, is given up: it took too long, or the agent is gone. True
+ * if it was not the agent that it waited for. */
 bool server_login_give_up(struct server_session *ss, bool timeout);
 
 /* ---- server_renew.c ---------------------------------------------------------------------------*/

@@ -176,13 +176,13 @@ on_timer(struct timer *t)
 {
 	struct agent_session *as = container_of(t, struct agent_session, renew);
 
-	if (as->base.ended)
-		return;
 	if (as->renewing) {
 		say(as, AGENT_NOT_RENEWED, "it is still under way");
 		again_later(as, 0);
 		return;
 	}
+	if (!mux_may_renew(&as->base.mux)) /* the login was confirmed when its link was lost */
+		return;
 	as->renewing = true;
 	as->renew_began = as->base.w->now;
 	again_later(as, 0); /* only to complain */

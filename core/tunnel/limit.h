@@ -42,7 +42,7 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 	X(unauthenticated, COUNT, 256, 1, 100000, "links that have not logged in yet")             \
 	X(unauthenticated_per_source, COUNT, 16, 1, 100000,                                        \
 		"the same for one address (or IPv6 /64)")                                          \
-	X(handshake_timeout, MS, 10000, 100, 600000, "from accept to login")                       \
+	X(handshake_timeout, MS, 10000, 100, 600000, "from accept to login, and for a renewal")    \
 	X(open_timeout, MS, 10000, 100, 600000, "for a target to accept a connection")             \
 	X(ping_interval, MS, 10000, 100, 3600000, "silence after which PING is sent")              \
 	X(dead_after, MS, 30000, 200, 7200000, "silence after which a link is given up")           \

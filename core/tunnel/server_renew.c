@@ -102,18 +102,20 @@ server_renew(struct server_session *ss, struct adit_auth_req *req)
 	struct msg_auth_ok ok = {.session = ss->reg_id, .account = text_of(ss->id.account),
 		.agent = text_of(ss->id.agent),
 		.data = {(const char *)req->reply.p, req->reply.len}};
+	static struct log_limit refused, renewed;
 	const char *no = objection(ss, &req->id);
 	char time[48];
 
 	server_renew_over(ss);
 	if (no != NULL) {
-		log_warn("%s has not renewed its login by %s: %s", server_session_name(ss),
-			req->method, no);
+		log_limited(&refused, LOG_WARN, "%s has not renewed its login by %s: %s",
+			server_session_name(ss), req->method, no);
 		mux_send_auth_fail(&ss->base.mux, CODE_NOT_PERMITTED, 0, no);
 		return;
 	}
 	ok.expires_ms = server_login_expires(ss, req->expires);
-	log_info("%s has renewed its login by %s%s", server_session_name(ss), req->method,
+	log_limited(&renewed, LOG_INFO, "%s has renewed its login by %s%s",
+		server_session_name(ss), req->method,
 		server_login_time(ok.expires_ms, time, sizeof(time)));
 	mux_send_auth_ok(&ss->base.mux, &ok);
 	session_rearm(&ss->base);

@@ -18,6 +18,7 @@
 #include "verify.h"
 
 #define RECORD_MAX     16384 /* plain bytes of a record: RFC 8446 section 5.1 */
+#define LOGIN_MAX      4096  /* what may be a login, and is not left in memory */
 #define TICKET_SECONDS 7200
 /* Bytes that may come without bringing anything up: GnuTLS keeps a message until it is whole, 256
  * KiB of it on each link if we let it (measured: gnutls_handshake_set_max_packet_length() does not
@@ -392,8 +393,8 @@ static int
 receive(struct tls *t)
 {
 	uint8_t *plain = t->worker->plain;
+	int rc, up = 0;
 	size_t n;
-	int rc;
 
 	do {
 		n = decrypt(t, plain, PLAIN_MAX, &rc);
@@ -402,7 +403,11 @@ receive(struct tls *t)
 		if (n > 0)
 			t->mute = 0;
 		/* By one call, so that what belongs together is written on together. */
-		if (n > 0 && adit_layer_up(t->layer, plain, n) < 0)
+		if (n > 0)
+			up = adit_layer_up(t->layer, plain, n);
+		if (n <= LOGIN_MAX)
+			gnutls_memset(plain, 0, n);
+		if (up < 0)
 			return -1;
 		if (rc < 0)
 			return failed(t, rc);

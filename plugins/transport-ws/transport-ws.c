@@ -24,6 +24,7 @@
 #define HANDSHAKE_MAX (HTTP_HEAD_MAX + 1024) /* and the beginning of a refusal's body */
 #define PONGS_MAX     16   /* between two of the session's bytes; then only the last is answered */
 #define KEYS	      1024 /* random bytes that are fetched at once */
+#define LOGIN_MAX     4096 /* bytes that may be a login, and are not left in memory */
 
 /* One worker's share: room for one call at a time, and random bytes for masks. */
 struct share {
@@ -169,6 +170,8 @@ read_frames(struct link *l, const uint8_t *p, size_t n)
 			return 0;
 		case WS_EV_DATA:
 			rc = adit_layer_up(l->layer, got.p, got.n);
+			if (got.n <= LOGIN_MAX)
+				explicit_bzero(l->share->in, got.n);
 			break;
 		case WS_EV_PING:
 			rc = got_ping(l, &got);

@@ -62,3 +62,5 @@ TESTS += %D%/test_auth_tool.py
 EXTRA_DIST += %D%/test_auth_tool.py
 TESTS += %D%/test_exec.py
 EXTRA_DIST += %D%/test_exec.py
+TESTS += %D%/test_secrets.py
+EXTRA_DIST += %D%/test_secrets.py

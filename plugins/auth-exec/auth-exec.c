@@ -21,7 +21,7 @@
 #define PROTOCOL 1
 #define ARGUMENTS_MAX 64
 #define GRACE_MS 500
-#define NAMES_ROOM 2048 /* what every question has: names of members, ids, nonces, short values */
+#define NAMES_ROOM 1024 /* what every question has: names of members, ids, nonces, short values */
 
 struct instance {
 	struct desk *desk; /* open, or NULL */
@@ -193,19 +193,19 @@ login_of(struct adit_auth_req *req)
 
 /* ---- Questions ------------------------------------------------------------------------------- */
 
+/* All that adit/transport.h knows; "visitor" and "peer-address" are the core's. */
+static const char *const fact_keys[] = {"alpn", "tls-version", "tls-cipher", "tls-fingerprint",
+	"tls-names", "tls-exporter", "tls-pin", NULL};
+
 static void
 put_facts(struct line *line, const struct adit_auth_req *req)
 {
-	/* All that adit/transport.h knows; "visitor" and "peer-address" are the core's. */
-	static const char *const keys[] = {"alpn", "tls-version", "tls-cipher", "tls-fingerprint",
-		"tls-names", "tls-exporter", "tls-pin"};
-
 	line_object(line, "facts");
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const char *value = adit_auth_fact(req, keys[i]);
+	for (size_t i = 0; fact_keys[i] != NULL; i++) {
+		const char *value = adit_auth_fact(req, fact_keys[i]);
 
 		if (value != NULL && utf8_valid(value, strlen(value)))
-			line_string(line, keys[i], value);
+			line_string(line, fact_keys[i], value);
 	}
 	line_close(line);
 }
@@ -213,9 +213,14 @@ put_facts(struct line *line, const struct adit_auth_req *req)
 static size_t
 facts_room(const struct adit_auth_req *req)
 {
-	const char *names = adit_auth_fact(req, "tls-names");
+	size_t room = 0;
 
-	return 8 * LINE_TEXT(256) + (names != NULL ? LINE_TEXT(strlen(names)) : 0);
+	for (size_t i = 0; fact_keys[i] != NULL; i++) {
+		const char *value = adit_auth_fact(req, fact_keys[i]);
+
+		room += value != NULL ? strlen(fact_keys[i]) + 4 + LINE_TEXT(strlen(value)) : 0;
+	}
+	return room;
 }
 
 /* Begins the line with what every question has; room: for what comes then. */

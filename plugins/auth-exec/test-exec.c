@@ -375,6 +375,38 @@ test_cancel(void)
 	adit_plugin.destroy(inst);
 }
 
+/* Logins that are given up while their answers come: each has one end, and no answer is lost. */
+static void
+test_race(void)
+{
+	struct adit_conf conf = USUAL;
+	struct adit_auth_req *req[400];
+	int once = 0, answered = 0;
+	void *inst;
+
+	conf.processes = 3;
+	conf.queue = 4096;
+	inst = new_instance(&conf, true);
+	for (int i = 0; i < 400; i++) {
+		req[i] = begin(inst, "blank");
+		if (i % 4 == 3) /* the one before has had some time */
+			ops->cancel(inst, NULL, req[i - 1]);
+		if (i % 8 == 7)
+			ops->cancel(inst, NULL, req[i]);
+	}
+	for (int i = 0; i < 400; i++) {
+		wait_finished(req[i]);
+		answered += req[i]->verdict == ADIT_DENY;
+	}
+	adit_plugin.destroy(inst);
+	for (int i = 0; i < 400; i++) {
+		once += req[i]->finished == 1;
+		req_free(req[i]);
+	}
+	is_int(once, 400, "each login ends once");
+	ok(answered >= 250, "those that were not given up with their answers: %d", answered);
+}
+
 /* ---- Bounds ---------------------------------------------------------------------------------- */
 
 static void
@@ -465,9 +497,9 @@ test_silent(void)
 
 	conf.timeout = 100;
 	conf.in_flight = 2;
+	log_forget();
 	inst = new_instance(&conf, true);
 	ok(wait_logged("good started as process", 1), "it runs");
-	log_forget();
 	for (int i = 0; i < 2; i++)
 		req[i] = begin(inst, "hold");
 	for (int i = 0; i < 2; i++) {
@@ -476,6 +508,7 @@ test_silent(void)
 			"no answer in time: %s", req[i]->reason);
 		req_free(req[i]);
 	}
+	ok(wait_logged(" questions unanswered", 1), "which ends it: it owes all that it may owe");
 	adit_plugin.destroy(inst);
 }
 
@@ -635,6 +668,7 @@ main(int argc, char *argv[])
 	test_ended();
 	test_odd();
 	test_cancel();
+	test_race();
 	test_queue();
 	test_in_flight();
 	test_deaf();

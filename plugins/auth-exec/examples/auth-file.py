@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import sys
 
 
@@ -71,6 +72,9 @@ def serve(path):
 
 
 def add(path, user, account, *grants):
+    for word in (user, account, *grants):
+        if not re.fullmatch(r"[^:;#\s]+", word):
+            sys.exit("%r has a character that the file cannot hold" % word)
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     salt = os.urandom(16)
     words = [user, account, salt.hex(), scrypt(password, salt).hex()]

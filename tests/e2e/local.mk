@@ -64,3 +64,5 @@ TESTS += %D%/test_exec.py
 EXTRA_DIST += %D%/test_exec.py
 TESTS += %D%/test_secrets.py
 EXTRA_DIST += %D%/test_secrets.py
+TESTS += %D%/test_odd_plugins.py
+EXTRA_DIST += %D%/test_odd_plugins.py

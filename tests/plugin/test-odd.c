@@ -227,6 +227,9 @@ test_queue(const char *mode, size_t threads, size_t room, size_t per_source)
 		gate_open(gate[i], name);
 	}
 	login_wait();
+	for (size_t i = 0; i < threads; i++)
+		n += held[i].verdict == ADIT_ALLOW;
+	is_int((intmax_t)n, (intmax_t)(per_source + threads), "who blocked is allowed when the call returns");
 	is_int(allowed(room), (int)room, "who waited is answered when the calls return");
 	drop();
 }

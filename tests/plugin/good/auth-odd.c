@@ -3,8 +3,8 @@
 
 /* Behaves as the agent's message says: blocks, never comes back, crashes, answers late, twice or
  * not at all. Built three times, once for each run mode (RUN, NAME). Where it waits it opens a FIFO
- * of the folder "gates" that is called like the agent, and goes on when a byte comes: whoever has
- * opened the other end knows where it is. */
+ * of the folder "gates" that is called like the agent (up to a dot), and goes on when a byte comes:
+ * whoever has opened the other end knows where it is. */
 
 #include <adit/auth.h>
 #include <fcntl.h>
@@ -53,7 +53,7 @@ wait_gate(const struct odd *o, const char *who)
 	int fd;
 
 	adit_log(&adit_plugin, ADIT_LOG_INFO, "%s waits", who);
-	snprintf(path, sizeof(path), "%s/%s", o->gates, who);
+	snprintf(path, sizeof(path), "%s/%.*s", o->gates, (int)strcspn(who, "."), who);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && read(fd, &c, 1) < 0)
 		;
@@ -165,7 +165,7 @@ check(const void *inst, void *worker, struct adit_auth_req *req)
 		return ADIT_NEXT;
 	if (said(req, "nonsense"))
 		return (enum adit_verdict)77;
-	return said(req, "allow") ? ADIT_ALLOW : ADIT_DENY;
+	return said(req, "allow") || said(req, "block") ? ADIT_ALLOW : ADIT_DENY;
 }
 
 static void

@@ -228,7 +228,8 @@ send_first(struct trial *t, const struct auth_bytes *message)
 	const struct trial_options *o = t->all->plan->options;
 	struct auth_input in = {.method = t->all->plan->method, .agent = o->agent, .peer = o->peer,
 		.encrypted = !o->plain, .renewal = o->renewal, .facts = &o->facts,
-		.nonce_agent = t->nonce[0], .nonce_server = t->nonce[1], .data = message->p, .len = message->len};
+		.nonce_agent = t->nonce[0], .nonce_server = t->nonce[1], .data = message->p,
+		.len = message->len};
 
 	auth_begin(t->all->w, &t->all->conf, &in, on_verdict, t, &t->req);
 }

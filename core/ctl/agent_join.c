@@ -22,6 +22,7 @@
 #include "io/signals.h"
 #include "tunnel/agent.h"
 #include "util/log.h"
+#include "util/prompt.h"
 #include "wire/code.h"
 
 #define LOG_STOP_MS 2000
@@ -190,6 +191,7 @@ say_joined(const struct agent_options *o, const char *name, const struct join_li
 	struct agent_conf *conf;
 	bool it = false;
 
+	prompt_pretend(true);
 	if (agent_config_load(&request, &conf, NULL, NULL) == 0) {
 		it = strcmp(conf->server_host, l->host) == 0 && conf->server_port == l->port;
 		agent_config_free(conf);

@@ -24,6 +24,7 @@
 #include "io/proxy.h"
 #include "io/signals.h"
 #include "tunnel/agent.h"
+#include "util/prompt.h"
 #include "wire/code.h"
 #include "wire/msg.h"
 
@@ -161,6 +162,7 @@ check(const struct agent_options *o)
 	char names[512];
 	struct err e;
 
+	prompt_pretend(true);
 	if (agent_config_load(&o->request, &conf, NULL, &e) < 0)
 		return complain(&e, EX_CONFIG);
 	printf("configuration is good: agent %s, server %s%s%s, %zu %s, plugins %s\n", conf->name,

@@ -7,6 +7,7 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "tunnel/auth.h"
 #include "util/file.h"
 #include "util/log.h"
+#include "util/prompt.h"
 #include "util/rand.h"
 
 #define TYPE(t) (1u << (t))
@@ -89,6 +91,29 @@ adit_conf_secret_file(const struct adit_conf *conf, const char *name, const char
 	if (file_read_secret(path, max, text_r, len_r, &e) == 0)
 		return 0;
 	return adit_conf_error(conf, name, "%s", e.msg);
+}
+
+int
+adit_conf_prompt(const struct adit_conf *conf, const char *name, const char *question, size_t max,
+	char **text_r, size_t *len_r)
+{
+	struct err e;
+	int rc = prompt_secret(question, max, text_r, len_r, &e);
+
+	if (rc == -ENOTTY)
+		return adit_conf_error(conf, name, "is missing, and %s", e.msg);
+	return rc < 0 ? adit_conf_error(conf, NULL, "%s", e.msg) : 0;
+}
+
+int
+adit_prompt(const char *question, size_t max, char **text_r, size_t *len_r, char *why, size_t cap)
+{
+	struct err e;
+
+	if (prompt_secret(question, max, text_r, len_r, &e) == 0)
+		return 0;
+	snprintf(why, cap, "%s", e.msg);
+	return -1;
 }
 
 void

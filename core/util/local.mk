@@ -12,5 +12,6 @@ core_sources += \
 	%D%/log.c %D%/log.h \
 	%D%/map.c %D%/map.h \
 	%D%/mono.c %D%/mono.h \
+	%D%/prompt.c %D%/prompt.h \
 	%D%/rand.c %D%/rand.h \
 	%D%/units.c %D%/units.h

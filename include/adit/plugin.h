@@ -14,6 +14,7 @@
  *
  * History, newest first (one dated line for each addition):
  *   2026-11-21  auth.h: keys that are made at the agent
+ *   2026-11-21  questions at the terminal: adit_conf_prompt(), adit_prompt()
  *   2026-11-21  files that are read outside create(): adit_file_read()
  *   2026-11-21  auth.h: methods, causes, attempts at a name
  *   2026-11-21  options that are lists of files: ADIT_OPT_PATHS
@@ -164,6 +165,19 @@ ADIT_EXPORT int adit_conf_error(const struct adit_conf *conf, const char *name,
 ADIT_EXPORT int adit_conf_secret_file(const struct adit_conf *conf, const char *name,
 	const char *path, size_t max, char **text_r, size_t *len_r);
 ADIT_EXPORT void adit_secret_free(char *text, size_t len);
+
+/* Agent: asks the person at the terminal for a secret of 1 to max bytes, without showing it. Once
+ * in a program's life, before it has a link. name: the option, of a file with the secret, that is
+ * the way out where there is no terminal; the error then says that it is missing. With --check
+ * nobody is asked, and the answer is "?". *text_r and the result are as of
+ * adit_conf_secret_file(). */
+ADIT_EXPORT int adit_conf_prompt(const struct adit_conf *conf, const char *name,
+	const char *question, size_t max, char **text_r, size_t *len_r);
+
+/* The same for a tool that comes with a plugin and has no other threads; -1: why (cap bytes) says
+ * what is wrong. */
+ADIT_EXPORT int adit_prompt(const char *question, size_t max, char **text_r, size_t *len_r,
+	char *why, size_t cap);
 
 /* Who else may do what with a file. */
 enum adit_file_rule {

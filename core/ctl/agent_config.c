@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/auth_said.h"
 #include "ctl/config.h"
 #include "ctl/joined.h"
 #include "ctl/link_config.h"
@@ -88,6 +89,7 @@ struct load {
 	struct limit_places limit_places;
 	struct place place[N_KEYS];
 	struct plugset plugins;
+	struct auth_said said;   /* the command line's; zeroed without */
 	struct source *source;   /* NULL: no file */
 	struct source *joined;   /* of a server that was joined; NULL: it is not used */
 	char *plugin_dir;        /* as it is used; NULL: the default */
@@ -114,6 +116,7 @@ static void
 load_fini(struct load *l)
 {
 	plugset_fini(&l->plugins);
+	auth_said_fini(&l->said);
 	source_free(l->source);
 	source_free(l->joined);
 	free(l->plugin_dir);
@@ -217,8 +220,8 @@ forget_server(struct load *l)
 {
 	l->basics.server = l->basics.token_file = NULL;
 	l->place[KEY_SERVER] = l->place[KEY_TOKEN_FILE] = (struct place){NULL, 0};
-	plugset_drop(&l->plugins, "transport-");
-	plugset_drop(&l->plugins, "auth-");
+	plugset_drop(&l->plugins, "transport-", NULL);
+	plugset_drop(&l->plugins, "auth-", NULL);
 }
 
 /* Reads the file of the server that --server names, or that is meant when nothing names one. */
@@ -448,10 +451,39 @@ take_token_file(struct load *l, struct plug_entry *p)
 					  "meant by its name, --server NAME (its file can say "
 					  "wss://, too), or give --token-file FILE"
 					: "no token: give --token-file FILE (the server's 'aditd "
-					  "issue' makes one)");
+					  "issue' makes one), or --user NAME to log in by a "
+					  "password");
 	v = plugset_string(p, "token_file", named != NULL ? named : "token");
 	v->file = named != NULL ? l->place[KEY_TOKEN_FILE].file : l->conf->file;
 	v->line = l->place[KEY_TOKEN_FILE].line;
+	return 0;
+}
+
+/* What the command line says goes before the files, and into the plugin's group if there is one. */
+static int
+take_said_auth(struct load *l)
+{
+	const struct agent_request *req = l->req;
+	struct plug_entry *p;
+	bool token;
+
+	if (auth_said_parse(req->auth != NULL ? req->auth : "password", &l->said, l->e) < 0)
+		return -EINVAL;
+	token = strcmp(l->said.plugin, "auth-token") == 0;
+	plugset_drop(&l->plugins, "auth-", l->said.plugin);
+	p = plugset_find(&l->plugins, l->said.plugin);
+	if (p == NULL) {
+		p = plugset_new(&l->plugins, l->said.plugin);
+		if (token && (l->conf->file != NULL || req->token_file != NULL) &&
+			take_token_file(l, p) < 0)
+			return -EINVAL;
+	}
+	for (size_t i = 0; i < l->said.n; i++)
+		plugset_word(p, l->said.option[i].key, l->said.option[i].value);
+	if (req->user != NULL)
+		plugset_word(p, "user", req->user);
+	if (req->token_file != NULL)
+		plugset_string(p, "token_file", req->token_file);
 	return 0;
 }
 
@@ -463,6 +495,8 @@ take_auth(struct load *l)
 
 	if (l->req->join != NULL)
 		return 0;
+	if (l->req->auth != NULL || l->req->user != NULL)
+		return take_said_auth(l);
 	if (n > 1)
 		return fail_missing(l,
 			"two auth plugins are enabled, but an agent logs in with one");

@@ -5,11 +5,13 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/agent_options.h"
+#include "ctl/auth_said.h"
 #include "util/units.h"
 
 const char agent_options_usage[] =
@@ -45,6 +47,10 @@ const char agent_options_help[] =
 	"  -s, --server SERVER     a server that was joined, or HOST:PORT, or tcp://HOST:PORT\n"
 	"      --force             let join replace a server\n"
 	"  -t, --token-file FILE   the token that 'aditd issue' made\n"
+	"  -u, --user NAME         log in by a password, which is asked for\n"
+	"      --auth NAME[,OPTION=VALUE]...\n"
+	"                          log in by another plugin, or by a password from a file:\n"
+	"                          password,user=NAME,password_file=FILE\n"
 	"  -c, --config FILE       default ~/.config/adit/adit.conf, then\n"
 	"                          " ADIT_SYSCONFDIR "/adit/adit.conf\n"
 	"      --agent NAME        this agent's name; default the host's\n"
@@ -90,15 +96,20 @@ enum {
 	OPT_FORCE,
 	OPT_OUT,
 	OPT_COMMENT,
+	OPT_AUTH,
+	OPT_PASSWORD,
 };
 
-static const char letters[] = ":p:n:s:t:c:qhV";
+static const char letters[] = ":p:n:s:t:u:c:qhV";
 static const struct option long_options[] = {
 	{"port", required_argument, NULL, 'p'},
 	{"name", required_argument, NULL, 'n'},
 	{"server", required_argument, NULL, 's'},
 	{"token-file", required_argument, NULL, 't'},
 	{"token", optional_argument, NULL, OPT_TOKEN},
+	{"user", required_argument, NULL, 'u'},
+	{"auth", required_argument, NULL, OPT_AUTH},
+	{"password", optional_argument, NULL, OPT_PASSWORD},
 	{"config", required_argument, NULL, 'c'},
 	{"local", required_argument, NULL, OPT_LOCAL},
 	{"agent", required_argument, NULL, OPT_AGENT},
@@ -147,6 +158,47 @@ take_sessions(struct agent_request *r, struct err *e)
 	return 0;
 }
 
+static int
+take_auth(struct agent_request *r, struct err *e)
+{
+	struct auth_said said;
+
+	if (r->auth != NULL)
+		return err_set(e, "--auth is given twice, but an agent logs in with one plugin");
+	if (auth_said_parse(optarg, &said, e) < 0)
+		return -EINVAL;
+	auth_said_fini(&said);
+	r->auth = optarg;
+	return 0;
+}
+
+/* How to log in is said once, in whatever way. */
+static int
+check_auth(const struct agent_request *r, struct err *e)
+{
+	struct auth_said said;
+	bool user = false;
+	int rc = 0;
+
+	if (r->user != NULL && r->token_file != NULL)
+		return err_set(e, "--user logs in by a password, --token-file by a token: one of "
+				  "them is enough");
+	if (r->auth == NULL)
+		return 0;
+	if (auth_said_parse(r->auth, &said, e) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < said.n; i++)
+		user |= strcmp(said.option[i].key, "user") == 0;
+	if (r->user != NULL && strcmp(said.plugin, "auth-password") != 0)
+		rc = err_set(e, "--user is for auth-password, but --auth names %s", said.plugin);
+	else if (r->user != NULL && user)
+		rc = err_set(e, "--user and --auth both name the user");
+	else if (r->token_file != NULL && strcmp(said.plugin, "auth-token") != 0)
+		rc = err_set(e, "--token-file is for auth-token, but --auth names %s", said.plugin);
+	auth_said_fini(&said);
+	return rc;
+}
+
 /* Options with a text only. */
 static const char **
 text_of(int opt, struct agent_request *r)
@@ -160,6 +212,8 @@ text_of(int opt, struct agent_request *r)
 		return &r->server;
 	case 't':
 		return &r->token_file;
+	case 'u':
+		return &r->user;
 	case 'c':
 		return &r->file;
 	case OPT_LOCAL:
@@ -226,6 +280,13 @@ take_option(int opt, struct agent_options *o, struct err *e)
 		return command_level(&o->log, optarg, e);
 	case OPT_LOG_FORMAT:
 		return command_format(&o->log, optarg, e);
+	case OPT_AUTH:
+		return take_auth(&o->request, e);
+	case OPT_PASSWORD:
+		return err_set(e,
+			"--password is refused: every user of this host could read the password in "
+			"the list of processes; --user NAME asks for it, and --auth "
+			"password,user=NAME,password_file=FILE reads it from a file (mode 0600)");
 	default: /* OPT_TOKEN */
 		return err_set(e,
 			"--token is refused: every user of this host could read the token in the "
@@ -276,9 +337,10 @@ take_join(int argc, char **argv, struct agent_options *o, struct err *e)
 		return err_set(e, "%s", join ? "join takes one line: put it in quotes"
 					     : "leave takes one server");
 	if (o->action == AGENT_CHECK || r->target != NULL || r->port != NULL ||
-		r->server != NULL || r->token_file != NULL || r->file != NULL)
-		return err_set(e, "--local, --port, --server, --token-file, --config and --check "
-				  "do not belong to %s", argv[0]);
+		r->server != NULL || r->token_file != NULL || r->file != NULL || r->auth != NULL ||
+		r->user != NULL)
+		return err_set(e, "--local, --port, --server, --token-file, --user, --auth, "
+				  "--config and --check do not belong to %s", argv[0]);
 	o->action = join ? AGENT_JOIN : AGENT_LEAVE;
 	o->line = argc == 2 ? argv[1] : NULL;
 	return 0;
@@ -341,6 +403,8 @@ agent_options_parse(int argc, char **argv, struct agent_options *o_r, struct err
 		else
 			rc = take_option(opt, &o, e);
 	}
+	if (rc == 0)
+		rc = check_auth(&o.request, e);
 	if (rc == 0 && (o.action == AGENT_RUN || o.action == AGENT_CHECK))
 		rc = take_command(argc - optind, argv + optind, &o, e);
 	if (rc == 0 && o.force && o.action != AGENT_JOIN && o.action != AGENT_HELP &&

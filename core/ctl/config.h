@@ -40,6 +40,7 @@ int server_config_check_text(const char *text, size_t len, struct err *e);
 struct agent_request {
 	const char *file; /* NULL: the default places, or no file at all */
 	const char *server, *token_file, *agent, *plugin_dir;
+	const char *auth, *user; /* how to log in: as auth_said.h has it; by password, as whom */
 	const char *proxy, *proxy_user, *proxy_password_file;
 	const char *target; /* one tunnel in place of the file's: "22", "host:port" */
 	bool udp;           /* what it carries; else TCP */

@@ -5,6 +5,7 @@ core_sources += \
 	%D%/agent_main.c \
 	%D%/agent_options.c %D%/agent_options.h \
 	%D%/agent_report.c %D%/agent_report.h \
+	%D%/auth_said.c %D%/auth_said.h \
 	%D%/command.c %D%/command.h \
 	%D%/confd.c %D%/confd.h \
 	%D%/config.h \

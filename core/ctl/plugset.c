@@ -121,6 +121,15 @@ plugset_bool(struct plug_entry *p, const char *key, bool value)
 	v->num = value;
 }
 
+void
+plugset_word(struct plug_entry *p, const char *key, const char *word)
+{
+	struct option_value *v = replace(p, key);
+
+	v->type = VALUE_WORD;
+	v->str = word;
+}
+
 /* A list or an array of strings only. */
 static void
 read_list(struct option_value *v, config_setting_t *s)
@@ -247,12 +256,15 @@ entry_fini(struct plug_entry *p)
 }
 
 void
-plugset_drop(struct plugset *set, const char *kind)
+plugset_drop(struct plugset *set, const char *kind, const char *but)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		if (strncmp(set->entry[i].name, kind, strlen(kind)) == 0)
+		const char *name = set->entry[i].name;
+
+		if (strncmp(name, kind, strlen(kind)) == 0 &&
+			(but == NULL || strcmp(name, but) != 0))
 			entry_fini(&set->entry[i]);
 		else
 			set->entry[n++] = set->entry[i];

@@ -42,8 +42,8 @@ struct plug_entry *plugset_find(const struct plugset *set, const char *name); /*
 /* How many there are of a kind ("auth-"). */
 size_t plugset_count(const struct plugset *set, const char *kind);
 
-/* Takes those of a kind ("auth-") away again. */
-void plugset_drop(struct plugset *set, const char *kind);
+/* Takes those of a kind ("auth-") away again, all but one of that name (or NULL). */
+void plugset_drop(struct plugset *set, const char *kind, const char *but);
 
 /* What stands in no group: a plugin; an option, in place of the file's. Both come from the command
  * line, unless the caller writes another place into what is returned (valid until the next
@@ -51,6 +51,8 @@ void plugset_drop(struct plugset *set, const char *kind);
 struct plug_entry *plugset_new(struct plugset *set, const char *name);
 struct option_value *plugset_string(struct plug_entry *p, const char *key, const char *value);
 void plugset_bool(struct plug_entry *p, const char *key, bool value);
+/* A word of the command line, whatever type the option has. */
+void plugset_word(struct plug_entry *p, const char *key, const char *word);
 
 /* All plugins of the set are made: may add one more. True when it has. */
 typedef bool plugset_made_fn(struct plugset *set, void *ctx);

@@ -9,14 +9,18 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "io/thread.h"
 #include "io/worker.h"
 #include "util/compiler.h"
 #include "util/map.h"
+
+#define YIELDING_NICE 15
 
 struct offload {
 	pthread_mutex_t lock; /* protects all below */
@@ -30,6 +34,7 @@ struct offload {
 	unsigned n_threads, max_threads, n_idle, n_alive;
 	bool stop;
 	bool orphan; /* nobody waits for the helpers any more: the last one frees */
+	bool yields; /* constant once there are threads */
 	char *name;
 };
 
@@ -115,12 +120,25 @@ leave(struct offload *o)
 		destroy(o);
 }
 
+/* Takes the calling thread back behind the workers. It is not SCHED_IDLE: whoever waits for a lock
+ * that it holds waits until it has had a processor for some steps. */
+static void
+yield_to_others(void)
+{
+	const struct sched_param none = {.sched_priority = 0};
+
+	(void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+	(void)setpriority(PRIO_PROCESS, 0, YIELDING_NICE); /* of this thread alone, in Linux */
+}
+
 static void *
 helper(void *arg)
 {
 	struct offload *o = arg;
 	struct job *job;
 
+	if (o->yields)
+		yield_to_others();
 	pthread_mutex_lock(&o->lock);
 	while ((job = take(o)) != NULL) {
 		uint64_t source = job->source;
@@ -185,6 +203,13 @@ offload_new(const char *name, unsigned threads, unsigned max_queue, unsigned max
 	return o;
 }
 
+void
+offload_yield(struct offload *o)
+{
+	must(o->n_threads == 0);
+	o->yields = true;
+}
+
 int
 offload_submit(struct offload *o, struct worker *w, struct job *job)
 {
@@ -196,6 +221,7 @@ offload_submit(struct offload *o, struct worker *w, struct job *job)
 	}
 	job->w = w;
 	job->msg.deliver = deliver;
+	job->since = mono_now();
 	job->unworked = job->late = false;
 	worker_ref(w);
 	if (job->source != 0)

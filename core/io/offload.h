@@ -18,6 +18,7 @@
 
 #include "io/mbox.h"
 #include "util/list.h"
+#include "util/mono.h"
 
 struct worker;
 struct offload;
@@ -26,6 +27,7 @@ struct job {
 	struct mbox_msg msg; /* its way back */
 	struct list node;
 	struct worker *w;
+	struct mono since; /* when it was submitted; set by offload.c */
 	uint64_t source; /* whose job this is, for the per-source bound; 0: unbounded */
 	/* The submitter's note to itself, on its worker; work() may have run all the same. Before
 	 * done() it is also set when there is no result: work() did not run, or late. */
@@ -40,6 +42,10 @@ struct job {
  * job. max_queue bounds what waits, max_per_source what waits or runs for one source. */
 struct offload *offload_new(const char *name, unsigned threads, unsigned max_queue,
 	unsigned max_per_source);
+
+/* Before the first job: the threads get little of the processors while workers want them. For work
+ * that may be much, such as hashes of passwords. */
+void offload_yield(struct offload *o);
 
 /* Waits for jobs under way (those queued are answered without work() having run: cancelled is set
  * true and done() is posted) and frees. The workers that wait for answers should still run. Nobody

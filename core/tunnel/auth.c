@@ -377,8 +377,14 @@ static void
 on_check_work(struct job *job)
 {
 	struct adit_auth_req *req = container_of(job, struct adit_auth_req, job);
+	int64_t bound = req->conf->limits.handshake_timeout / 2; /* 0: none */
 
-	if (!atomic_load(&req->gone))
+	if (atomic_load(&req->gone))
+		return;
+	/* Most of those would be gone before they are answered, and the next ones old by then. */
+	if (bound > 0 && mono_diff_ms(mono_now(), job->since) > bound)
+		req_say(req, "this login has waited too long for it");
+	else
 		req->verdict = req->module->auth.check(req->module->inst, NULL, req);
 }
 

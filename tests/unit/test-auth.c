@@ -645,6 +645,29 @@ test_helper(void)
 	is_int(seen.n_released, 3, "all is given back");
 }
 
+/* Who waits too long is not begun: the agent is about to leave. */
+static void
+test_helper_late(void)
+{
+	struct offload *o = offload_new("serial", 1, 4, 8);
+
+	setup(1, gated_allow, NULL, NULL);
+	mods[0].helpers = o;
+	begin();
+	down(&at_gate);
+	conf.limits.handshake_timeout = 2;
+	begin();
+	usleep(5000); /* or longer */
+	sem_post(&gate);
+	while (seen.n_fn < 2)
+		run_until_fn();
+	is_int(seen.verdict, ADIT_FAIL, "one that has waited for half of its time is FAIL");
+	is_str(seen.reason, "auth-a: this login has waited too long for it", "which is said");
+	run_out(o);
+	is_int(sem_trywait(&at_gate), -1, "without check()");
+	is_int(seen.n_released, 2, "all is given back");
+}
+
 static void
 test_helper_cancel(void)
 {
@@ -758,6 +781,7 @@ main(void)
 	test_twice();
 	test_cancel();
 	test_helper();
+	test_helper_late();
 	test_helper_cancel();
 	test_stopped();
 	facts_fini(&facts);

@@ -5,6 +5,7 @@ dist_confsample_DATA = \
 	%D%/aditd.conf.sample \
 	%D%/auth-exec.conf \
 	%D%/auth-key.conf \
+	%D%/auth-password.conf \
 	%D%/auth-token.conf \
 	%D%/route-port.conf \
 	%D%/route-udp.conf \

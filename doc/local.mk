@@ -31,4 +31,5 @@ dist_decision_DATA = \
 	%D%/decisions/0015-tls-on-links.md \
 	%D%/decisions/0016-logins-that-expire.md \
 	%D%/decisions/0017-agent-keys.md \
-	%D%/decisions/0018-who-may-try.md
+	%D%/decisions/0018-who-may-try.md \
+	%D%/decisions/0019-passwords.md

@@ -13,6 +13,8 @@ TESTS += %D%/test_integrity.py
 EXTRA_DIST += %D%/test_integrity.py
 TESTS += %D%/test_clients.py
 EXTRA_DIST += %D%/tools.py %D%/traffic.py %D%/echo.py %D%/test_clients.py
+TESTS += %D%/test_password.py
+EXTRA_DIST += %D%/terminal.py %D%/test_password.py
 TESTS += %D%/test_budget.py %D%/test_stall.py %D%/test_crowd.py %D%/test_urgent.py
 EXTRA_DIST += %D%/procfs.py %D%/agents.py %D%/bulk.py %D%/crowd.py %D%/test_budget.py %D%/test_stall.py \
 	%D%/test_urgent.py \

@@ -9,9 +9,11 @@
 """
 
 import os
+import select
 import socket
 import ssl
 import subprocess
+import threading
 
 from harness import SLOW, Agent, command, free_port, setting
 
@@ -81,6 +83,13 @@ class TlsWorld:
         sock = self.site.own(socket.create_connection(("127.0.0.1", port), 10 * SLOW))
         return self.site.own(context.wrap_socket(sock, server_hostname=name))
 
+    def link(self, port):
+        """A TLS link as a plain socket, whose other end a thread feeds."""
+        ours, theirs = socket.socketpair()
+        self.site.own(ours)
+        threading.Thread(target=_carry, args=(self.connect(port), theirs), daemon=True).start()
+        return ours
+
     def through(self, argv):
         """A socket whose other end is the stdin and stdout of a program."""
         ours, theirs = socket.socketpair()
@@ -90,6 +99,40 @@ class TlsWorld:
         theirs.close()
         self.site.own(Child(p))
         return ours
+
+
+def _take(sock, n=65536):
+    """What is there; None: nothing yet; b"": the end, however it came."""
+    try:
+        return sock.recv(n)
+    except (ssl.SSLWantReadError, BlockingIOError):
+        return None
+    except OSError:
+        return b""
+
+
+def _carry(tls, plain):
+    """Between a TLS link and a socket until one of them ends; then both do."""
+    tls.setblocking(False)
+    plain.setblocking(False)
+    ends = {tls: plain, plain: tls}
+    with tls, plain:
+        while True:
+            try:
+                ready = select.select(list(ends), [], [])[0]
+            except (OSError, ValueError):       # the site is over
+                return
+            for from_ in ready:
+                while (got := _take(from_)) is not None:
+                    to = ends[from_]
+                    to.setblocking(True)
+                    try:
+                        to.sendall(got)
+                    except OSError:
+                        return
+                    to.setblocking(False)
+                    if not got:
+                        return
 
 
 class Child:

@@ -467,7 +467,8 @@ take_said_auth(struct load *l)
 	struct plug_entry *p;
 	bool token;
 
-	if (auth_said_parse(req->auth != NULL ? req->auth : "password", &l->said, l->e) < 0)
+	if (auth_said_parse(req->auth != NULL ? req->auth : req->key != NULL ? "key" : "password",
+		    &l->said, l->e) < 0)
 		return -EINVAL;
 	token = strcmp(l->said.plugin, "auth-token") == 0;
 	plugset_drop(&l->plugins, "auth-", l->said.plugin);
@@ -482,6 +483,8 @@ take_said_auth(struct load *l)
 		plugset_word(p, l->said.option[i].key, l->said.option[i].value);
 	if (req->user != NULL)
 		plugset_word(p, "user", req->user);
+	if (req->key != NULL)
+		plugset_string(p, "key_file", req->key);
 	if (req->token_file != NULL)
 		plugset_string(p, "token_file", req->token_file);
 	return 0;
@@ -495,7 +498,7 @@ take_auth(struct load *l)
 
 	if (l->req->join != NULL)
 		return 0;
-	if (l->req->auth != NULL || l->req->user != NULL)
+	if (l->req->auth != NULL || l->req->user != NULL || l->req->key != NULL)
 		return take_said_auth(l);
 	if (n > 1)
 		return fail_missing(l,

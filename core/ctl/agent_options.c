@@ -48,6 +48,7 @@ const char agent_options_help[] =
 	"      --force             let join replace a server\n"
 	"  -t, --token-file FILE   the token that 'aditd issue' made\n"
 	"  -u, --user NAME         log in by a password, which is asked for\n"
+	"      --key FILE          log in by a key, which 'adit keygen' made\n"
 	"      --auth NAME[,OPTION=VALUE]...\n"
 	"                          log in by another plugin, or by a password from a file:\n"
 	"                          password,user=NAME,password_file=FILE\n"
@@ -98,6 +99,7 @@ enum {
 	OPT_COMMENT,
 	OPT_AUTH,
 	OPT_PASSWORD,
+	OPT_KEY,
 };
 
 static const char letters[] = ":p:n:s:t:u:c:qhV";
@@ -108,6 +110,7 @@ static const struct option long_options[] = {
 	{"token-file", required_argument, NULL, 't'},
 	{"token", optional_argument, NULL, OPT_TOKEN},
 	{"user", required_argument, NULL, 'u'},
+	{"key", required_argument, NULL, OPT_KEY},
 	{"auth", required_argument, NULL, OPT_AUTH},
 	{"password", optional_argument, NULL, OPT_PASSWORD},
 	{"config", required_argument, NULL, 'c'},
@@ -177,22 +180,31 @@ static int
 check_auth(const struct agent_request *r, struct err *e)
 {
 	struct auth_said said;
-	bool user = false;
+	bool user = false, key = false;
 	int rc = 0;
 
 	if (r->user != NULL && r->token_file != NULL)
 		return err_set(e, "--user logs in by a password, --token-file by a token: one of "
 				  "them is enough");
+	if (r->key != NULL && (r->user != NULL || r->token_file != NULL))
+		return err_set(e, "--key logs in by a key, --user by a password, --token-file by a "
+				  "token: one of them is enough");
 	if (r->auth == NULL)
 		return 0;
 	if (auth_said_parse(r->auth, &said, e) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < said.n; i++)
+	for (size_t i = 0; i < said.n; i++) {
 		user |= strcmp(said.option[i].key, "user") == 0;
+		key |= strcmp(said.option[i].key, "key_file") == 0;
+	}
 	if (r->user != NULL && strcmp(said.plugin, "auth-password") != 0)
 		rc = err_set(e, "--user is for auth-password, but --auth names %s", said.plugin);
 	else if (r->user != NULL && user)
 		rc = err_set(e, "--user and --auth both name the user");
+	else if (r->key != NULL && strcmp(said.plugin, "auth-key") != 0)
+		rc = err_set(e, "--key is for auth-key, but --auth names %s", said.plugin);
+	else if (r->key != NULL && key)
+		rc = err_set(e, "--key and --auth both name the key's file");
 	else if (r->token_file != NULL && strcmp(said.plugin, "auth-token") != 0)
 		rc = err_set(e, "--token-file is for auth-token, but --auth names %s", said.plugin);
 	auth_said_fini(&said);
@@ -214,6 +226,8 @@ text_of(int opt, struct agent_request *r)
 		return &r->token_file;
 	case 'u':
 		return &r->user;
+	case OPT_KEY:
+		return &r->key;
 	case 'c':
 		return &r->file;
 	case OPT_LOCAL:
@@ -338,8 +352,8 @@ take_join(int argc, char **argv, struct agent_options *o, struct err *e)
 					     : "leave takes one server");
 	if (o->action == AGENT_CHECK || r->target != NULL || r->port != NULL ||
 		r->server != NULL || r->token_file != NULL || r->file != NULL || r->auth != NULL ||
-		r->user != NULL)
-		return err_set(e, "--local, --port, --server, --token-file, --user, --auth, "
+		r->user != NULL || r->key != NULL)
+		return err_set(e, "--local, --port, --server, --token-file, --user, --key, --auth, "
 				  "--config and --check do not belong to %s", argv[0]);
 	o->action = join ? AGENT_JOIN : AGENT_LEAVE;
 	o->line = argc == 2 ? argv[1] : NULL;
@@ -354,7 +368,8 @@ take_keygen(int argc, char **argv, struct agent_options *o, struct err *e)
 	if (argc > 1)
 		return err_set(e, "unexpected '%s'; a file is given by --out", argv[1]);
 	if (o->action == AGENT_CHECK || r->target != NULL || r->port != NULL || r->tunnel != NULL ||
-		r->server != NULL || r->token_file != NULL || r->file != NULL)
+		r->server != NULL || r->token_file != NULL || r->file != NULL || r->auth != NULL ||
+		r->user != NULL || r->key != NULL)
 		return err_set(e, "of all options keygen takes --out, --comment, --plugin-dir and "
 				  "--quiet only");
 	o->action = AGENT_KEYGEN;

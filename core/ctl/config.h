@@ -41,6 +41,7 @@ struct agent_request {
 	const char *file; /* NULL: the default places, or no file at all */
 	const char *server, *token_file, *agent, *plugin_dir;
 	const char *auth, *user; /* how to log in: as auth_said.h has it; by password, as whom */
+	const char *key;         /* or by the key of this file */
 	const char *proxy, *proxy_user, *proxy_password_file;
 	const char *target; /* one tunnel in place of the file's: "22", "host:port" */
 	bool udp;           /* what it carries; else TCP */

@@ -116,10 +116,9 @@ say(const struct agent_options *o, const char *path, const char *comment, const 
 	}
 	printf("%s\n", m->line);
 	if (!o->quiet && o->out == NULL)
-		fprintf(stderr, "And this into adit.conf: auth-key = { };\n");
+		fprintf(stderr, "Then log in by: adit tcp 22 --auth key\n");
 	else if (!o->quiet)
-		fprintf(stderr, "And this into adit.conf: auth-key = { key_file = \"%s\"; };\n",
-			path);
+		fprintf(stderr, "Then log in by: adit tcp 22 --key %s\n", path);
 }
 
 int

@@ -30,6 +30,7 @@ struct instance {
 	char *account; /* of keys that name none, or NULL */
 	/* Agent */
 	struct ed_key key;
+	bool locked; /* and the passphrase was none */
 	char print[SSH_PRINT];
 };
 
@@ -130,10 +131,13 @@ static int
 read_passphrase(const struct adit_conf *conf, const char *path, char **text_r, size_t *len_r)
 {
 	const char *file = adit_conf_string(conf, "passphrase_file");
+	char question[200];
 
-	if (file == NULL)
-		return adit_conf_error(conf, "passphrase_file", "is missing: %s has a passphrase",
-			path);
+	if (file == NULL) {
+		snprintf(question, sizeof(question), "Passphrase of %.160s: ", path);
+		return adit_conf_prompt(conf, "passphrase_file", question, PASSPHRASE_MAX, text_r,
+			len_r);
+	}
 	if (adit_conf_secret_file(conf, "passphrase_file", file, PASSPHRASE_MAX, text_r, len_r) < 0)
 		return -1;
 	(*text_r)[strcspn(*text_r, "\r\n")] = '\0';
@@ -152,6 +156,9 @@ take_key(const struct adit_conf *conf, const char *path, const char *text, size_
 		if (read_passphrase(conf, path, &pass, &n) < 0)
 			return -1;
 		wrong = private_read(text, len, pass, &inst->key);
+		inst->locked = wrong != NULL && strcmp(pass, "?") == 0;
+		if (inst->locked) /* adit --check asks nobody */
+			wrong = NULL;
 		adit_secret_free(pass, n);
 	} else {
 		wrong = private_read(text, len, NULL, &inst->key);
@@ -170,8 +177,8 @@ read_key(const struct adit_conf *conf, const char *path, struct instance *inst)
 		return -1;
 	rc = take_key(conf, path, text, len, inst);
 	adit_secret_free(text, len);
-	if (rc < 0)
-		return -1;
+	if (rc < 0 || inst->locked)
+		return rc;
 	if (ssh_fingerprint(inst->key.public, inst->print) < 0)
 		return adit_conf_error(conf, NULL, "SHA-256 is not to be had");
 	adit_log(&adit_plugin, ADIT_LOG_DEBUG, "the key of %s is %s", path, inst->print);
@@ -379,6 +386,8 @@ prove(const void *p, struct adit_proof *proof)
 
 	if (adit_proof_step(proof) > 0)
 		return adit_proof_error(proof, "the server asks for more than a key can give");
+	if (inst->locked)
+		return adit_proof_error(proof, "the key has another passphrase");
 	if (fact != NULL && !login_exporter(fact, exporter))
 		return adit_proof_error(proof, "the link's TLS channel cannot be bound to");
 	memcpy(out, inst->key.public, ED_PUBLIC);

@@ -18,6 +18,7 @@ import threading
 import pytest
 
 from harness import SLOW, Agent, command, free_port, need, setting
+from terminal import Terminal
 from tlsworld import TlsWorld
 from tools import tool
 
@@ -143,6 +144,28 @@ def test_ssh_keygen(k):
     with open(path + ".pub", encoding="ascii") as f:
         k.allow('account="acme" ' + f.read().strip())
     k.is_in(path, "acme", run("ssh-keygen", "-l", "-f", path).split()[1] + " by ssh")
+
+
+def test_passphrase(k):
+    """openssl's key with a passphrase, which adit asks for; and the command line's way to a key."""
+    tool("openssl")
+    path = k.site.path("locked")
+    run("openssl", "genpkey", "-algorithm", "ed25519", "-out", k.site.path("plain"))
+    run("openssl", "pkcs8", "-topk8", "-in", k.site.path("plain"), "-out", path,
+        "-passout", "pass:open sesame", "-iter", "100")
+    os.chmod(path, 0o600)
+    k.allow('account="acme" ' + line_of_pem(k.site.path("plain")))
+    mark = k.aditd.mark()
+    t = Terminal(k.site, command("adit") + [
+        "tcp", "1", "--server", "tcp://localhost:%d" % k.tcp_port, "--key", path])
+    t.wait_for("Passphrase of %s: " % path)
+    t.type("open sesame")
+    t.wait_for("->")
+    k.aditd.wait_for("auth-key: account acme, agent", after=mark)
+    nowhere = k.site.start("adit", command("adit") + [       # in a session without a terminal
+        "tcp", "1", "--server", "tcp://localhost:%d" % k.tcp_port, "--key", path], Agent)
+    assert nowhere.wait() == 78
+    nowhere.wait_for('"passphrase_file": is missing')
 
 
 def test_openssl(k):

@@ -11,6 +11,7 @@
 #include "../../plugins/auth-key/login.h"
 #include "folder.h"
 #include "login.h"
+#include "util/prompt.h"
 
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -463,11 +464,18 @@ test_passphrase(void)
 			.file = "/etc/x.conf", .line = 3},
 	};
 	struct module *m = NULL;
+	struct login l;
 
 	write_as(key_file, 0600, locked);
-	ok(module_create(dir, "auth-key", v, 1, ADIT_SIDE_AGENT, "/etc/x.conf", 1, &m, &e) < 0 &&
-			strstr(e.msg, "\"passphrase_file\": is missing") != NULL,
-		"a key with a passphrase needs it");
+	prompt_pretend(true);
+	is_int(module_create(dir, "auth-key", v, 1, ADIT_SIDE_AGENT, "/etc/x.conf", 1, &m, &e), 0,
+		"a configuration is looked at without the passphrase");
+	prompt_pretend(false);
+	login_agent(&l, m, "web1");
+	login_wait();
+	ok(l.verdict == 0 && strstr(l.error, "has another passphrase") != NULL,
+		"but nothing is signed then");
+	module_free(m);
 	write_as(more_file, 0600, "abd\n");
 	ok(module_create(dir, "auth-key", v, 2, ADIT_SIDE_AGENT, "/etc/x.conf", 1, &m, &e) < 0 &&
 			strstr(e.msg, "has another passphrase") != NULL && e.line == 2,

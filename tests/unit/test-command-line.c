@@ -198,6 +198,15 @@ test_agent_wrong(void)
 	agent_refuses("adit tcp 22 --token=secret", "--token is refused");
 	agent_refuses("adit tcp 22 --quiet=1", "takes no value");
 	agent_refuses("adit tcp 22 --frob", "unknown option");
+	agent("adit tcp 22 --key f");
+	is_str(ao.request.key, "f", "the key's file");
+	agent("adit tcp 22 --key f --auth key,channel_binding=false");
+	agent_refuses("adit tcp 22 --key f --user me", "one of them is enough");
+	agent_refuses("adit tcp 22 --key f --token-file t", "one of them is enough");
+	agent_refuses("adit tcp 22 --key f --auth password", "--key is for auth-key");
+	agent_refuses("adit tcp 22 --key f --auth key,key_file=g", "both name the key's file");
+	agent_refuses("adit leave --key f", "do not belong to leave");
+	agent_refuses("adit keygen --key f", "takes --out, --comment");
 	agent_refuses("adit keygen f", "a file is given by --out");
 	agent_refuses("adit keygen --server s", "takes --out, --comment, --plugin-dir");
 	agent_refuses("adit keygen --check", "takes --out, --comment, --plugin-dir");

@@ -430,16 +430,20 @@ static int
 converse(struct run *r, char *why, size_t cap)
 {
 	int64_t until = now_ms() + r->how->timeout_ms;
+	int stop_fd = r->how->stop_fd > 0 ? r->how->stop_fd : -1;
 
 	while (r->c.out >= 0 || r->c.err >= 0) {
-		struct pollfd p[3] = {{.fd = r->c.in, .events = POLLOUT},
-			{.fd = r->c.out, .events = POLLIN}, {.fd = r->c.err, .events = POLLIN}};
+		struct pollfd p[4] = {{.fd = r->c.in, .events = POLLOUT},
+			{.fd = r->c.out, .events = POLLIN}, {.fd = r->c.err, .events = POLLIN},
+			{.fd = stop_fd, .events = POLLIN}};
 		int64_t left = until - now_ms();
 
 		if (left <= 0)
 			return fail(why, cap, "it took more than %d ms", r->how->timeout_ms);
-		if (poll(p, 3, (int)left) < 0 && errno != EINTR)
+		if (poll(p, 4, (int)left) < 0 && errno != EINTR)
 			return fail(why, cap, "poll: %s", strerror(errno));
+		if (p[3].revents != 0)
+			return fail(why, cap, "it was given up");
 		if (p[0].revents != 0)
 			feed(r);
 		if (p[1].revents != 0 && take_output(r, why, cap) < 0)

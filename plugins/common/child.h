@@ -61,6 +61,7 @@ struct child_run {
 	const void *input;
 	size_t n_input, max;
 	int timeout_ms;
+	int stop_fd; /* when it can be read all is given up; 0: there is none */
 };
 int child_run(const struct child_run *r, char **out_r, size_t *len_r, char *why, size_t cap);
 

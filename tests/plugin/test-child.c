@@ -344,6 +344,25 @@ test_find(void)
 }
 
 static void
+test_given_up(void)
+{
+	const char *const argv[] = {self, "deaf", NULL};
+	struct child_run r = {.path = self, .argv = argv, .input = "", .max = 1000,
+		.timeout_ms = 3600000};
+	char *out = NULL;
+	size_t len = 0;
+	int stop[2];
+
+	must(pipe(stop) == 0 && write(stop[1], "x", 1) == 1);
+	r.stop_fd = stop[0];
+	ok(child_run(&r, &out, &len, why, sizeof(why)) < 0 && out == NULL &&
+			strstr(why, "given up"),
+		"a run can be given up: %s", why);
+	close(stop[0]);
+	close(stop[1]);
+}
+
+static void
 test_run(void)
 {
 	char *big = calloc(1, 300001), *out = NULL, cat[PATH_MAX];
@@ -371,6 +390,7 @@ test_run(void)
 		"too much output is: %s", why);
 	ok(run("deaf", "", 1000, 1, &out, &len) < 0 && out == NULL && strstr(why, "more than 1 ms"),
 		"and too much time: %s", why);
+	test_given_up();
 	free(big);
 }
 

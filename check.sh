@@ -42,7 +42,7 @@ test_packages="python3 python3-pytest mandoc procps iproute2 binutils ca-certifi
 	curl openssl openssh-client openssh-server postgresql redis-server iperf3
 	netcat-openbsd nftables socat shellcheck spin valgrind bind9-dnsutils
 	dnsmasq-base squid nginx haproxy
-	python3-websockets node-ws
+	python3-websockets node-ws node-jose
 	gnutls-bin sslscan testssl.sh"
 full_packages="clang-14 libclang-rt-14-dev"
 

@@ -4,6 +4,7 @@ dist_confsample_DATA = \
 	%D%/adit.conf.sample \
 	%D%/aditd.conf.sample \
 	%D%/auth-exec.conf \
+	%D%/auth-jwt.conf \
 	%D%/auth-key.conf \
 	%D%/auth-password.conf \
 	%D%/auth-token.conf \

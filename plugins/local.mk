@@ -21,6 +21,7 @@ child_sources = %D%/common/child.c %D%/common/child.h
 
 include %D%/example/local.mk
 include %D%/auth-exec/local.mk
+include %D%/auth-jwt/local.mk
 include %D%/auth-key/local.mk
 include %D%/auth-password/local.mk
 include %D%/auth-token/local.mk

@@ -66,6 +66,13 @@ fuzz_ws_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/transport-ws
 %C%_fuzz_ws_shake_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 %C%_fuzz_ws_shake_LDADD = $(unit_libs)
 EXTRA_DIST += %D%/corpus/ws-frame %D%/corpus/ws-shake
+fuzz_targets += %D%/fuzz-jwt
+%C%_fuzz_jwt_SOURCES = %D%/fuzz-jwt.c %D%/fuzz.h $(jwt_pure_sources) $(fuzz_main)
+%C%_fuzz_jwt_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) \
+	-I$(top_srcdir)/plugins/auth-jwt -I$(top_srcdir)
+%C%_fuzz_jwt_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_jwt_LDADD = $(unit_libs) $(GNUTLS_LIBS) $(JANSSON_LIBS) -lm
+EXTRA_DIST += %D%/corpus/jwt
 
 fuzz_targets += %D%/fuzz-keys %D%/fuzz-private-key
 fuzz_key_cppflags = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) -I$(top_srcdir)/plugins/auth-key
@@ -85,6 +92,12 @@ fuzz_targets += %D%/fuzz-exec-answer
 %C%_fuzz_exec_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 %C%_fuzz_exec_answer_LDADD = $(unit_libs) $(JANSSON_LIBS)
 EXTRA_DIST += %D%/corpus/exec-answer
+fuzz_targets += %D%/fuzz-jwks
+%C%_fuzz_jwks_SOURCES = %D%/fuzz-jwks.c %D%/fuzz.h $(jwt_keys_sources) $(jwt_text_sources) $(fuzz_main)
+%C%_fuzz_jwks_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS)
+%C%_fuzz_jwks_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_jwks_LDADD = $(unit_libs) $(GNUTLS_LIBS) $(JANSSON_LIBS)
+EXTRA_DIST += %D%/corpus/jwks
 
 check_PROGRAMS += $(fuzz_targets)
 if !ENABLE_FUZZING

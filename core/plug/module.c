@@ -260,6 +260,84 @@ sides_text(uint32_t sides)
 					  : "server,agent";
 }
 
+/* The calls that it has, separated by commas. */
+struct call_name {
+	bool has;
+	const char *name;
+};
+
+static void
+print_calls(const struct call_name *calls, size_t n, FILE *out)
+{
+	const char *between = "operations=";
+
+	for (size_t i = 0; i < n; i++) {
+		if (!calls[i].has)
+			continue;
+		fprintf(out, "%s%s", between, calls[i].name);
+		between = ",";
+	}
+	fputs("\n", out);
+}
+
+static void
+print_auth(const struct plugin *p, FILE *out)
+{
+	const struct adit_auth_ops *a = &p->ops.auth;
+	const struct call_name calls[] = {
+		{a->check != NULL, "check"},
+		{a->cancel != NULL, "cancel"},
+		{a->prove != NULL, "prove"},
+		{a->confirm != NULL, "confirm"},
+		{a->issue != NULL, "issue"},
+		{a->invite != NULL, "invite"},
+		{a->make_key != NULL, "make_key"},
+	};
+
+	fprintf(out, "methods=%s\n", a->methods != NULL ? a->methods : p->short_name);
+	print_calls(calls, ARRAY_LEN(calls), out);
+}
+
+static void
+print_transport(const struct plugin *p, FILE *out)
+{
+	const struct adit_transport_ops *t = &p->ops.transport;
+	const struct call_name calls[] = {
+		{t->layer != NULL, "layer"},
+		{t->probe != NULL, "probe"},
+		{t->pin != NULL, "pin"},
+		{t->make_certificate != NULL, "make_certificate"},
+	};
+
+	fprintf(out, "scheme=%s\n", t->scheme);
+	if (t->secure_scheme != NULL)
+		fprintf(out, "secure_scheme=%s\n", t->secure_scheme);
+	fprintf(out, "encrypted=%s\n", t->encrypted != 0 ? "yes" : "no");
+	if (t->layer != NULL || t->probe != NULL)
+		print_calls(calls, ARRAY_LEN(calls), out);
+}
+
+static void
+print_route(const struct plugin *p, FILE *out)
+{
+	const struct call_name calls[] = {{p->ops.route.claim != NULL, "claim"}};
+
+	fprintf(out, "route=%s\n", p->ops.route.route);
+	fprintf(out, "protocol=%s\n",
+		p->ops.route.protocol == ADIT_PROTOCOL_UDP ? "udp" : "tcp");
+	print_calls(calls, ARRAY_LEN(calls), out);
+}
+
+static void
+print_kind(const struct plugin *p, FILE *out)
+{
+	switch (p->kind->kind) {
+	case ADIT_KIND_AUTH: print_auth(p, out); break;
+	case ADIT_KIND_TRANSPORT: print_transport(p, out); break;
+	case ADIT_KIND_ROUTE: print_route(p, out); break;
+	}
+}
+
 static void
 print(const struct plugin *p, FILE *out)
 {
@@ -272,6 +350,7 @@ print(const struct plugin *p, FILE *out)
 	fprintf(out, "version=%s\n", p->desc.version);
 	fprintf(out, "summary=%s\n", p->desc.summary);
 	fprintf(out, "sides=%s\n", sides_text(p->desc.sides));
+	print_kind(p, out);
 	options_print(&p->desc, out);
 }
 

@@ -33,8 +33,10 @@ void module_free(struct module *m);
 int plugin_path(const char *path, char **dir_r, char **name_r, struct err *e);
 
 /* Loads the plugin of one file and prints what it says of itself, as key=value lines: abi, name,
- * kind, run, version, summary, sides, and option.<name>.type, .default, .min, .max, .required and
- * .help. Returns 0, or a negative errno with e set; then nothing was printed. */
+ * kind, run, version, summary, sides; what its kind has: methods and operations; scheme,
+ * secure_scheme, encrypted and operations; route, protocol and operations; and
+ * option.<name>.type, .default, .min, .max, .required and .help. Returns 0, or a negative errno
+ * with e set; then nothing was printed. */
 int plugin_info(const char *path, FILE *out, struct err *e);
 
 #endif

@@ -292,6 +292,19 @@ def info(site, path):
     return dict(line.split("=", 1) for line in out.splitlines())
 
 
+@pytest.mark.parametrize("name,lines", [
+    ("transport-tcp", {"scheme": "tcp", "encrypted": "no"}),
+    ("transport-ws", {"scheme": "ws", "secure_scheme": "wss", "operations": "layer,probe"}),
+    ("transport-tls", {"scheme": "tls", "encrypted": "yes"}),
+    ("auth-token", {"methods": "token", "operations": "check,cancel,prove,confirm,issue,invite"}),
+    ("route-port", {"route": "port", "protocol": "tcp", "operations": "claim"}),
+    ("route-udp", {"protocol": "udp"}),
+])
+def test_plugin_info_of_each_kind(site, name, lines):
+    said = info(site, os.path.join(os.environ["plugin_dir"], name + ".so"))
+    assert {k: said.get(k) for k in lines} == lines
+
+
 @pytest.mark.parametrize("name,kind,run_where,sides,names", [
     ("transport-tcp", "transport", "loop", "server,agent", {"listen", "allow_plain"}),
     ("auth-token", "auth", "loop", "server,agent", {"file", "invite", "methods", "token_file"}),

@@ -300,7 +300,7 @@ test_info(void)
 {
 	static const char want[] =
 		"abi=1\nname=auth-mood\nkind=auth\nrun=loop\nversion=1.2\n"
-		"summary=does as it is told\nsides=server\n"
+		"summary=does as it is told\nsides=server\nmethods=mood\noperations=check\n"
 		"option.complaint.type=string\noption.complaint.required=no\n"
 		"option.complaint.help=what create() complains of\n"
 		"option.silent.type=bool\noption.silent.required=no\n"

@@ -18,3 +18,9 @@ check_PROGRAMS += %D%/adit-handover
 %C%_adit_handover_LDADD = $(unit_libs)
 
 EXTRA_DIST += %D%/callgrind.py %D%/profile.py %D%/frames.bounds
+
+# What the time of a refused login says about its proof.
+check_PROGRAMS += %D%/auth-timing
+%C%_auth_timing_SOURCES = %D%/auth-timing.c %D%/die.h
+%C%_auth_timing_LDFLAGS = $(plugin_test_ldflags)
+%C%_auth_timing_LDADD = $(unit_libs) -lm

@@ -242,14 +242,14 @@ attempt_init(struct attempt *a, struct adit_auth_req *req, const uint8_t *data, 
 static const char *
 objection(const struct attempt *a, const struct token *found, int right, enum adit_cause *cause_r)
 {
+	static const char *const words[] = {"does not exist", "was not proved"};
+	static const enum adit_cause causes[] = {ADIT_CAUSE_UNKNOWN, ADIT_CAUSE_WRONG};
 	time_t now = time(NULL);
 
-	*cause_r = ADIT_CAUSE_UNKNOWN;
-	if (found == NULL)
-		return "is not known";
-	*cause_r = ADIT_CAUSE_WRONG;
-	if (right == 0)
-		return "was not proved";
+	if ((found == NULL) | (right == 0)) { /* the same way, and as many letters, for both */
+		*cause_r = causes[found != NULL];
+		return words[found != NULL];
+	}
 	*cause_r = ADIT_CAUSE_FORBIDDEN;
 	if (a->join && found->invite == 0)
 		return "is no invite, or it has been used";

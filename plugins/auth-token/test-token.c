@@ -417,6 +417,40 @@ test_put(void)
 	is_int(right, 4, "and each is found");
 }
 
+/* IDs in their order. */
+static const char *
+nth_id(unsigned n)
+{
+	static char id[TOKEN_ID + 1];
+
+	snprintf(id, sizeof(id), "ab%c%c%c%cyz", 'a' + (int)(n / 8), 'a' + (int)(n % 8 / 4),
+		'a' + (int)(n % 4 / 2), 'a' + (int)(n % 2));
+	return id;
+}
+
+/* Of tables of every size all that is there and nothing between. */
+static void
+test_find(void)
+{
+	char line[512];
+	struct token t;
+	unsigned wrong = 0;
+
+	parse("");
+	for (unsigned n = 1; n <= 40; n++) {
+		snprintf(line, sizeof(line), "%s acme " KEY_A " " KEY_B, nth_id(2 * n - 1));
+		wrong += token_line_parse(line, &t, &why) != 1 || tokens_put(&tokens, &t) < 0;
+		for (unsigned i = 0; i <= 2 * n; i++) {
+			const struct token *found = tokens_find(&tokens, nth_id(i));
+
+			wrong += i % 2 == 0 ? found != NULL
+					    : found == NULL || strcmp(found->id, nth_id(i)) != 0;
+		}
+	}
+	is_int(tokens.n, 40, "a table of forty");
+	is_int(wrong, 0, "in any size of it what is there is found, and nothing else");
+}
+
 /* What becomes of a file when KEY_A's invite of this ID is redeemed with KEY_B twice. */
 static int
 redeem(const char *path, const char *text, const char *id)
@@ -490,6 +524,7 @@ main(void)
 	test_append();
 	test_lines();
 	test_put();
+	test_find();
 	test_redeem();
 	tokens_fini(&tokens);
 	free(document);

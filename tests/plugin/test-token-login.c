@@ -129,7 +129,7 @@ test_denied(void)
 
 	login_with(stranger, "web1", &l);
 	is_int(l.verdict, ADIT_DENY, "a token of another server is denied");
-	is_str(l.reason, "token abcdefgh is not known", "the log says why");
+	is_str(l.reason, "token abcdefgh does not exist", "the log says why");
 	is_int(l.reply_len, 0, "and the agent gets nothing");
 	for (size_t len = 0; len < sizeof(data); len++) {
 		memset(&l, 0, sizeof(l));

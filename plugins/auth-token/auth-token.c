@@ -324,6 +324,8 @@ judge(const struct instance *inst, struct adit_auth_req *req, const struct attem
 {
 	const struct token *t = found != NULL ? found : &inst->nobody;
 	uint8_t server_proof[TOKEN_KEY];
+	static const enum adit_verdict verdicts[] = {ADIT_NEXT, ADIT_DENY};
+	enum adit_verdict v;
 	enum adit_cause cause;
 	const char *no;
 	int right = token_verify(t->stored, a->msg, a->n, a->data + TOKEN_ID);
@@ -336,9 +338,11 @@ judge(const struct instance *inst, struct adit_auth_req *req, const struct attem
 	if (no == NULL)
 		return a->join ? begin_join(inst, req, a, t, server_proof)
 			       : welcome(req, t, server_proof);
+	/* Another file may have it. The same way for both, too. */
+	v = verdicts[found != NULL];
 	adit_auth_cause(req, cause);
 	adit_auth_reason(req, "token %.*s %s", TOKEN_ID, (const char *)a->data, no);
-	return found == NULL ? ADIT_NEXT : ADIT_DENY; /* another file may have it */
+	return v;
 }
 
 static enum adit_verdict

@@ -17,6 +17,7 @@ import pytest
 from aditsession import AgentPeer
 from aditwire import RESUME, Token
 from harness import SLOW, Agent, command, free_port, need, setting, until
+from terminal import Terminal
 from tlsworld import TlsWorld
 from wspeer import WsSocket
 
@@ -103,14 +104,23 @@ class World(TlsWorld):
         self.said.append(done.stderr)
         return done.stdout
 
-    def adit(self, name, auth, wait=True):
+    def allow(self, text):
+        """A password or a token that the program takes from now on."""
+        with open(self.right, "a", encoding="ascii") as f:
+            f.write(text + "\n")
+        return text
+
+    def argv(self, name, auth, *words):
         """An agent at its most talkative."""
         groups = dict({"transport-tls": {"ca_file": self.pem("ca")}}, **auth)
         conf = self.site.write("%s/adit.conf" % name, "".join(
             "%s = %s;\n" % (k, setting(v)) for k, v in groups.items()))
-        agent = self.site.start("adit", command("adit") + [
+        return command("adit") + [
             "run", "-c", conf, "--server", "tls://" + self.address, "--local", "127.0.0.1:1",
-            "--agent", name, "--no-reconnect", "--log-level", "debug"], Agent)
+            "--agent", name, "--no-reconnect", "--log-level", "debug", *words]
+
+    def adit(self, name, auth, wait=True):
+        agent = self.site.start("adit", self.argv(name, auth), Agent)
         if wait:
             agent.wait_up()
         else:
@@ -126,13 +136,32 @@ def w(site):
 # Logins.
 
 def by_password(w):
-    good = w.plant("password", "pw-" + secrets.token_hex(12))
-    w.site.write("right", good)
+    good = w.allow(w.plant("password", "pw-" + secrets.token_hex(12)))
     assert w.password("password", "alice", good) == "AUTH_OK"
     assert w.password("wrong password", "alice") == "AUTH_FAIL"
     assert w.password("password of nobody", "nobody") == "AUTH_FAIL"
     w.forgotten()
     assert w.password("password inside WebSocket", "nobody", inside="ws") == "AUTH_FAIL"
+    w.forgotten()
+
+
+def by_file_and_prompt(w):
+    """The real agent's passwords: in a file, and typed."""
+    kept = w.allow(w.plant("password in a file", "pw-" + secrets.token_hex(12)))
+    w.adit("web5", {"auth-password": {"user": "alice",
+                                      "password_file": w.site.write("kept", kept + "\n")}})
+    for right in True, False:
+        typed = w.plant("password typed, %s" % right, "pw-" + secrets.token_hex(12))
+        if right:
+            w.allow(typed)
+        t = Terminal(w.site, w.argv("web6", {}, "--user", "alice"))
+        w.said.append(t.wait_for("Password of alice: "))
+        t.type(typed)
+        if right:
+            w.said.append(t.wait_for("tcp://"))
+        else:
+            assert t.wait() == 77
+        w.said.append(t.seen)
     w.forgotten()
 
 
@@ -143,8 +172,7 @@ def by_jwt(w):
         signature = w.plant(what, secrets.token_urlsafe(32))
         token = "%s.%s.%s" % (head, body, signature)
         if what == "JSON web token":
-            with open(w.right, "a", encoding="ascii") as f:
-                f.write("\n" + token)
+            w.allow(token)
         p = w.peer()
         parts = [token[i:i + 2000] for i in range(0, len(token), 2000)]
         for i, part in enumerate(parts):
@@ -266,12 +294,13 @@ def memory(pid):
 
 def test_nowhere(w):
     by_password(w)
+    by_file_and_prompt(w)
     by_jwt(w)
     by_token(w)
     by_key(w)
     by_invite(w)
     by_resume(w)
-    assert len(w.planted) >= 16
+    assert len(w.planted) >= 20
     until(lambda: b'"web1"' in json_of(w, "agents"), "the agents")
     logs = "\n".join(p.text() for p in w.site.programs) + "\n".join(w.said)
     for what in "session .* agent=web1", "decide started as process", "refused":

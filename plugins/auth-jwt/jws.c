@@ -15,14 +15,6 @@
 
 /* ---- The header ------------------------------------------------------------------------------ */
 
-/* Those of base64 and of a few more names that issuers make; nothing is opened by that name. */
-static bool
-kid_char(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		(c != '\0' && strchr("._-+/=:@~", c) != NULL);
-}
-
 static int
 take_kid(const json_t *value, struct jws *j, struct why *why)
 {
@@ -31,13 +23,12 @@ take_kid(const json_t *value, struct jws *j, struct why *why)
 
 	if (value == NULL)
 		return 0;
-	if (kid == NULL || n == 0 || n > JWS_KID_MAX)
+	if (kid == NULL || n == 0 || n > KEY_ID_MAX)
 		return why_set(why, ADIT_CAUSE_MALFORMED, "the header's kid is no text of 1 to %d "
-			"characters", JWS_KID_MAX);
-	for (size_t i = 0; i < n; i++)
-		if (!kid_char(kid[i]))
-			return why_set(why, ADIT_CAUSE_MALFORMED,
-				"the header's kid has a character that is not allowed");
+			"characters", KEY_ID_MAX);
+	if (!key_id_valid(kid, n))
+		return why_set(why, ADIT_CAUSE_MALFORMED,
+			"the header's kid has a character that is not allowed");
 	memcpy(j->kid, kid, n + 1);
 	j->has_kid = true;
 	return 0;

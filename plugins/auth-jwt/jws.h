@@ -15,7 +15,6 @@
 
 #define JWS_MAX 8192        /* characters of a token */
 #define JWS_HEADER_MAX 2000 /* characters of its header: it is whole in the first message */
-#define JWS_KID_MAX 128
 #define JWS_TYP_MAX 64
 #define JWS_SIG_MAX 1024 /* bytes: of an RSA key of 8192 bits */
 
@@ -28,7 +27,7 @@ struct jws {
 	/* From the header. */
 	enum jws_alg alg; /* JWS_NONE: one that we do not know */
 	bool has_kid;
-	char kid[JWS_KID_MAX + 1];
+	char kid[KEY_ID_MAX + 1];
 	char typ[JWS_TYP_MAX + 1]; /* "" if there is none; in lower case, without "application/" */
 	uint8_t sig[JWS_SIG_MAX];
 	size_t n_sig;

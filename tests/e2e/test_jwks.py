@@ -39,6 +39,7 @@ class Signer:
         self.key = site.path(kid + ".key")
         self._openssl("genpkey", "-algorithm", "ed25519", "-out", self.key)
         der = self._openssl("pkey", "-in", self.key, "-pubout", "-outform", "DER")
+        self.pem = self._openssl("pkey", "-in", self.key, "-pubout").decode()
         self.jwk = {"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": b64(der[-32:])}
 
     @staticmethod
@@ -91,8 +92,8 @@ class KeyServer:
         self.thread.start()
         w.site.own(self)
 
-    def answer(self, request):
-        body = json.dumps({"keys": [s.jwk for s in self.keys]}).encode()
+    def answer(self, request, what=None):
+        body = json.dumps(what or {"keys": [s.jwk for s in self.keys]}).encode()
         request.send_response(200)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
@@ -119,11 +120,16 @@ class World(TlsWorld):
     def __init__(self, site):
         super().__init__(site)
         self.web = KeyServer(self)
+        # Nobody's own settings of curl count, and a file may have any name.
+        site.write(".curlrc", 'insecure\nproxy = "http://127.0.0.1:1"\n')
+        self.ca = site.path('the "CA" \\ of it.pem')
+        shutil.copy(self.pem("ca"), self.ca)
 
     def start(self, **options):
-        conf = {"jwks_url": self.web.url, "ca_file": self.pem("ca"), "issuer": ISSUER,
+        conf = {"jwks_url": self.web.url, "ca_file": self.ca, "issuer": ISSUER,
                 "audience": "adit", "account_claim": "sub", "jwks_min_interval": "1s"}
         conf.update(options)
+        conf = {k: v for k, v in conf.items() if v is not None}
         return self.server(plugins={"auth-token": None, "auth-jwt": conf}, accounts=())
 
     def agent(self, server, token, *args):
@@ -202,6 +208,42 @@ def test_wrong_certificate(w):
     server.wait_for(r"the keys cannot be fetched: exit status 60: curl: \(60\)")
     assert w.login(server, one.token()) == BUSY
     assert w.web.asked == []
+
+
+def test_discovery(w):
+    """The keys are where the issuer says; what it says of itself must be true."""
+    one = Signer(w.site, "one")
+    issuer = w.web.url.replace("/keys", "/realm")
+    w.web.keys = [one]
+    plain = w.web.answer
+    w.web.answer = lambda request: plain(request, None if request.path == "/realm/keys" else {
+        "issuer": issuer, "jwks_uri": issuer + "/keys"})
+    server = w.start(jwks_url=None, discovery=True, issuer=issuer)
+    server.wait_for("info  auth-jwt: %s: 1 key$" % issuer)
+    assert w.web.asked == ["/realm/.well-known/openid-configuration", "/realm/keys"]
+    assert w.login(server, one.token(iss=issuer)) == IN
+    assert w.login(server, one.token()) == DENIED
+
+
+def test_files_change(w):
+    """A new file counts at the next login; one that cannot be used changes nothing."""
+    one, two = Signer(w.site, "one"), Signer(w.site, "two")
+    path = w.site.path("signers")
+
+    def put(text):
+        os.replace(w.site.write("signers.new", text, mode=0o644), path)
+
+    put(one.pem)
+    server = w.start(jwks_url=None, ca_file=None, key_file="../../signers")
+    assert w.login(server, one.token()) == IN, "the key of a PEM file goes by any name"
+    assert w.login(server, two.token("one")) == DENIED
+    put(json.dumps({"keys": [one.jwk, {"kty": "new"}, two.jwk]}))
+    assert w.login(server, two.token()) == IN
+    server.wait_for("warn .*signers: key 2 is of a type .* it is not used")
+    mark = server.mark()
+    put(json.dumps({"keys": [dict(two.jwk, d="AAAA")]}))
+    assert w.login(server, one.token()) == IN
+    server.wait_for("error .*signers: key 1 .* has its private part .* still counts", after=mark)
 
 
 def test_stop_while_fetching(w):

@@ -410,6 +410,57 @@ test_discovery(void)
 	fetch_close(f);
 }
 
+struct reader {
+	struct fetch *f;
+	atomic_bool stop;
+	atomic_uint taken;
+};
+
+static void *
+reader_main(void *arg)
+{
+	struct reader *r = arg;
+
+	while (!r->stop) {
+		const struct fetched *d = fetch_take(r->f);
+
+		if (d != NULL && fetched_keys(d)->n == 1 && fetched_keys(d)->key[0].kid[0] == 'k')
+			r->taken++;
+		fetched_release(d);
+		(void)fetch_want(r->f);
+		if (r->taken % 64 == 0)
+			nap();
+	}
+	return NULL;
+}
+
+/* Logins on several threads while the keys change under them. */
+static void
+test_threads(void)
+{
+	static const char *const sets[] = {SET(KEY("k0")), SET(KEY("k1"))};
+	struct fetch_how how = plain_how("/threads");
+	struct reader r = {.f = NULL};
+	pthread_t thread[3];
+
+	web_keys(sets[0]);
+	r.f = fetch_open(&how, why, sizeof(why));
+	must(r.f != NULL);
+	for (unsigned i = 0; i < 3; i++)
+		must(pthread_create(&thread[i], NULL, reader_main, &r) == 0);
+	for (unsigned i = 0; i < 10; i++) {
+		web_keys(sets[i % 2]);
+		wait_for(r.f, i % 2 == 0 ? "k0" : "k1");
+	}
+	while (r.taken < 1000)
+		nap();
+	r.stop = true;
+	for (unsigned i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	fetch_close(r.f);
+	ok(true, "keys change under those who have them in hand");
+}
+
 static void
 test_nobody_there(void)
 {
@@ -443,6 +494,7 @@ main(void)
 	test_silence();
 	test_shared();
 	test_discovery();
+	test_threads();
 	test_nobody_there();
 	web_stop();
 	ok(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "no child is left");

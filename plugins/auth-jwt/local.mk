@@ -96,7 +96,7 @@ jwt_text_sources = %D%/alg.c %D%/alg.h %D%/b64.c %D%/b64.h %D%/strict.c %D%/stri
 jwt_keys_tests = %D%/test-fetch %D%/test-keys %D%/test-refresh
 check_PROGRAMS += $(jwt_keys_tests)
 TESTS += $(jwt_keys_tests)
-EXTRA_DIST += %D%/test-jwks
+EXTRA_DIST += %D%/sample-keys
 jwt_keys_cppflags = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) -I$(top_srcdir)/tests/unit
 %C%_test_fetch_SOURCES = \
 	%D%/test-fetch.c \

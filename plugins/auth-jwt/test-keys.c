@@ -54,7 +54,7 @@ read_file(const char *name)
 	size_t n;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/plugins/auth-jwt/test-jwks/%s", top != NULL ? top : ".",
+	snprintf(path, sizeof(path), "%s/plugins/auth-jwt/sample-keys/%s", top != NULL ? top : ".",
 		name);
 	f = fopen(path, "r");
 	if (f == NULL)

@@ -27,12 +27,19 @@
 /* `aditd --check` and the like make instances that live for milliseconds. */
 #define FIRST_AFTER_MS 200
 #define COMPLAINT_MAX 640
+#define MISSED_MAX 16
 
 struct fetched {
 	atomic_uint refs;
 	struct keys *keys;
 	size_t len;
 	char text[]; /* what it was parsed from: public keys only */
+};
+
+/* A kid that somebody has been told to come again for. */
+struct missed {
+	char kid[KEY_ID_MAX + 1];
+	uint64_t answers; /* how many good ones there were before */
 };
 
 struct fetch {
@@ -52,6 +59,9 @@ struct fetch {
 	struct fetched *last;          /* of the last good fetch */
 	char complaint[COMPLAINT_MAX]; /* "": the last fetch was good */
 	bool said_old;
+	uint64_t answers; /* good ones */
+	struct missed missed[MISSED_MAX];
+	unsigned n_missed, next_missed;
 };
 
 static struct {
@@ -205,6 +215,7 @@ take_in(struct fetch *f, struct fetched *fresh, const char *why)
 		adit_log(&adit_plugin, ADIT_LOG_INFO, "%s: the keys can be fetched again", f->url);
 	f->complaint[0] = '\0';
 	f->said_old = false;
+	f->answers++;
 	f->last = fresh;
 	return old;
 }
@@ -383,7 +394,7 @@ fetch_open(const struct fetch_how *how, char *why, size_t cap)
 		f = open_new(how, like, why, cap);
 	} else {
 		f->users++;
-		(void)fetch_want(f); /* a reload is a good moment */
+		(void)fetch_want(f, NULL); /* a reload is a good moment */
 	}
 	pthread_mutex_unlock(&all.lock);
 	return f;
@@ -444,13 +455,41 @@ fetch_take(struct fetch *f)
 	return d;
 }
 
-bool
-fetch_want(struct fetch *f)
+/* Under the lock. NULL: nobody was told to come again for it, as far as is remembered. */
+static struct missed *
+find_missed(struct fetch *f, const char *kid)
 {
+	for (unsigned i = 0; i < f->n_missed; i++)
+		if (strcmp(f->missed[i].kid, kid) == 0)
+			return &f->missed[i];
+	return NULL;
+}
+
+static void
+note_missed(struct fetch *f, const char *kid)
+{
+	struct missed *m = &f->missed[f->next_missed];
+
+	snprintf(m->kid, sizeof(m->kid), "%s", kid);
+	m->answers = f->answers;
+	f->next_missed = (f->next_missed + 1) % MISSED_MAX;
+	if (f->n_missed < MISSED_MAX)
+		f->n_missed++;
+}
+
+bool
+fetch_want(struct fetch *f, const char *kid)
+{
+	const struct missed *m;
 	bool comes;
 
 	pthread_mutex_lock(&f->lock);
 	comes = refresh_want(&f->refresh, now_ms());
+	m = kid != NULL ? find_missed(f, kid) : NULL;
+	if (m != NULL && m->answers < f->answers)
+		comes = false; /* whoever has come again is not sent away again */
+	else if (m == NULL && kid != NULL && comes)
+		note_missed(f, kid);
 	pthread_cond_signal(&f->wake);
 	pthread_mutex_unlock(&f->lock);
 	return comes;

@@ -38,9 +38,10 @@ const struct fetched *fetch_take(struct fetch *f);
 const struct keys *fetched_keys(const struct fetched *d);
 void fetched_release(const struct fetched *d);
 
-/* A key is missed. True: a fetch is under way that may bring it, so come again; else it is not
- * there and was looked for recently. */
-bool fetch_want(struct fetch *f);
+/* A key of this name is missed ("": one for a token without a kid; NULL: any, only fetch), which
+ * has keys fetched if the last time is long enough ago. True: they are under way and may bring it,
+ * so come again. False: it was looked for in vain, or there is no fetching now. */
+bool fetch_want(struct fetch *f, const char *kid);
 /* Why there are no keys, for the log. */
 void fetch_complaint(struct fetch *f, char *text, size_t cap);
 

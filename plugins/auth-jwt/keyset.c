@@ -191,9 +191,9 @@ keyset_close(struct keyset *ks)
 
 /* No key, or one that only stands in for a kid that nobody has: a fetch may know better. */
 static enum keyset_answer
-ask_url(struct keyset *ks, struct keyset_grip *g)
+ask_url(struct keyset *ks, const char *kid, struct keyset_grip *g)
 {
-	bool comes = fetch_want(ks->url);
+	bool comes = fetch_want(ks->url, kid != NULL ? kid : "");
 
 	if (g->key != NULL)
 		return KEYSET_FOUND;
@@ -224,7 +224,7 @@ keyset_find(struct keyset *ks, const char *kid, enum jws_alg alg, struct keyset_
 	g->foreign = g->key == NULL && kid != NULL && !s.other_alg;
 	snprintf(g->why, sizeof(g->why), "%s", why);
 	if (ks->url != NULL && key_search_open(&s))
-		return ask_url(ks, g);
+		return ask_url(ks, kid, g);
 	return g->key != NULL ? KEYSET_FOUND : KEYSET_UNKNOWN;
 }
 

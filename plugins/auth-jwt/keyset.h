@@ -66,7 +66,7 @@ void keyset_release(struct keyset *ks, struct keyset_grip *grip);
 		.dflt = "1h", .min = 1000, .max = 604800000,					\
 		.help = "after how long the keys of jwks_url are fetched again"},		\
 	{KEYSET_OPTION("jwks_min_interval", DURATION),						\
-		.dflt = "30s", .min = 1000, .max = 86400000,					\
+		.dflt = "30s", .min = 100, .max = 86400000,					\
 		.help = "how often tokens with unknown keys may have keys fetched"},		\
 	{KEYSET_OPTION("jwks_stale_for", DURATION),						\
 		.dflt = "24h", .min = 0, .max = 2592000000,					\

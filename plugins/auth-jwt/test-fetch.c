@@ -218,7 +218,7 @@ static void
 wait_for(struct fetch *f, const char *kid)
 {
 	while (!has(f, kid)) {
-		(void)fetch_want(f);
+		(void)fetch_want(f, NULL);
 		nap();
 	}
 }
@@ -228,7 +228,7 @@ static void
 complains(struct fetch *f, const char *words)
 {
 	do {
-		(void)fetch_want(f);
+		(void)fetch_want(f, NULL);
 		nap();
 		fetch_complaint(f, why, sizeof(why));
 	} while (strstr(why, words) == NULL);
@@ -245,7 +245,7 @@ bad(struct fetch *f, const char *status, const char *head, const char *body, con
 	web_set(ANSWER, status, head, body, strlen(body));
 	asked = web.asked;
 	while (web.asked < asked + 2) {
-		(void)fetch_want(f);
+		(void)fetch_want(f, NULL);
 		nap();
 	}
 	fetch_complaint(f, why, sizeof(why));
@@ -271,7 +271,7 @@ test_rotation(void)
 	before = fetch_take(f);
 	asked = web.asked;
 	while (web.asked < asked + 2) { /* the first is over when the second has begun */
-		(void)fetch_want(f);
+		(void)fetch_want(f, NULL);
 		nap();
 	}
 	after = fetch_take(f);
@@ -284,7 +284,7 @@ test_rotation(void)
 	fetched_release(before);
 	web_keys(SET(""));
 	do {
-		(void)fetch_want(f);
+		(void)fetch_want(f, NULL);
 		nap();
 		before = fetch_take(f);
 		asked = (unsigned)fetched_keys(before)->n;
@@ -345,7 +345,7 @@ test_silence(void)
 	must(f != NULL);
 	while (web.asked == asked)
 		nap();
-	ok(fetch_want(f), "while the server thinks there is hope");
+	ok(fetch_want(f, NULL), "while the server thinks there is hope");
 	fetch_complaint(f, why, sizeof(why));
 	ok(strstr(why, "not been fetched yet") != NULL, "%s", why);
 	fetch_close(f);
@@ -375,7 +375,7 @@ test_shared(void)
 	ok(a == b, "the same settings are the same fetch");
 	fetch_close(a);
 	ok(has(b, "a"), "which stays until the last has closed it");
-	ok(!fetch_want(b), "a key is not looked for again within min_interval");
+	ok(!fetch_want(b, "x"), "a key is not looked for again within min_interval");
 	web_set(ANSWER, "503 Busy", "", "", 0);
 	c = fetch_open(&other, why, sizeof(why));
 	must(c != NULL);
@@ -384,6 +384,51 @@ test_shared(void)
 	complains(c, "503");
 	ok(has(c, "a"), "and keeps them");
 	fetch_close(c);
+}
+
+/* Fetches until this kid was looked for in vain. */
+static void
+wait_in_vain(struct fetch *f, const char *kid)
+{
+	while (fetch_want(f, kid))
+		nap();
+}
+
+static void
+test_missed(void)
+{
+	struct fetch_how how = plain_how("/missed");
+	struct fetch *f;
+	char kid[8];
+
+	web_keys(SET(KEY("a")));
+	how.when.min_interval = 2;
+	f = fetch_open(&how, why, sizeof(why));
+	must(f != NULL);
+	wait_for(f, "a");
+	while (!fetch_want(f, "x")) /* two milliseconds may not have passed */
+		nap();
+	wait_in_vain(f, "x");
+	ok(true, "who misses a key is told to come again");
+	for (int i = 0; i < 20; i++) {
+		nap();
+		must(!fetch_want(f, "x"));
+	}
+	ok(true, "but once only, even if keys are fetched again");
+	for (int i = 0; i < 20; i++) {
+		snprintf(kid, sizeof(kid), "k%d", i);
+		wait_in_vain(f, kid);
+	}
+	ok(true, "others push a name out, and nobody is kept waiting");
+	web_set(ANSWER, "503 Busy", "", "", 0);
+	complains(f, "503");
+	while (!fetch_want(f, "y"))
+		nap();
+	complains(f, "503");
+	while (!fetch_want(f, "y"))
+		nap();
+	ok(true, "a fetch that fails has looked for nothing");
+	fetch_close(f);
 }
 
 static void
@@ -427,7 +472,7 @@ reader_main(void *arg)
 		if (d != NULL && fetched_keys(d)->n == 1 && fetched_keys(d)->key[0].kid[0] == 'k')
 			r->taken++;
 		fetched_release(d);
-		(void)fetch_want(r->f);
+		(void)fetch_want(r->f, NULL);
 		if (r->taken % 64 == 0)
 			nap();
 	}
@@ -493,6 +538,7 @@ main(void)
 	test_bad_answers();
 	test_silence();
 	test_shared();
+	test_missed();
 	test_discovery();
 	test_threads();
 	test_nobody_there();

@@ -127,7 +127,7 @@ class World(TlsWorld):
 
     def start(self, **options):
         conf = {"jwks_url": self.web.url, "ca_file": self.ca, "issuer": ISSUER,
-                "audience": "adit", "account_claim": "sub", "jwks_min_interval": "1s"}
+                "audience": "adit", "account_claim": "sub", "jwks_min_interval": "100ms"}
         conf.update(options)
         conf = {k: v for k, v in conf.items() if v is not None}
         return self.server(plugins={"auth-token": None, "auth-jwt": conf}, accounts=())

@@ -67,7 +67,7 @@ fuzz_ws_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/transport-ws
 %C%_fuzz_ws_shake_LDADD = $(unit_libs)
 EXTRA_DIST += %D%/corpus/ws-frame %D%/corpus/ws-shake
 fuzz_targets += %D%/fuzz-jwt
-%C%_fuzz_jwt_SOURCES = %D%/fuzz-jwt.c %D%/fuzz.h $(jwt_pure_sources) $(fuzz_main)
+%C%_fuzz_jwt_SOURCES = %D%/fuzz-jwt.c %D%/fuzz.h $(jwt_pure_sources) $(jwt_keys_sources) $(fuzz_main)
 %C%_fuzz_jwt_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(JANSSON_CFLAGS) \
 	-I$(top_srcdir)/plugins/auth-jwt -I$(top_srcdir)
 %C%_fuzz_jwt_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

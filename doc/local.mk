@@ -32,4 +32,5 @@ dist_decision_DATA = \
 	%D%/decisions/0016-logins-that-expire.md \
 	%D%/decisions/0017-agent-keys.md \
 	%D%/decisions/0018-who-may-try.md \
-	%D%/decisions/0019-passwords.md
+	%D%/decisions/0019-passwords.md \
+	%D%/decisions/0020-asking-programs.md

@@ -2,8 +2,9 @@
  * Copyright (c) 2026 the Adit authors */
 
 /* One end of a session whose peer is the input. The first bytes choose the role, how far the login
- * has come, how many streams are open and the size of the pieces. Then follow bytes of the link as
- * they are, or (framed) a shorter form that always makes whole frames: type, stream, length, payload. */
+ * has come, how many streams are open, whether the agent logs in again, and the size of the pieces.
+ * Then follow bytes of the link as they are, or (framed) a shorter form that always makes whole
+ * frames: type, stream, length, payload. */
 
 #include <config.h>
 
@@ -13,6 +14,9 @@
 #include "fuzz.h"
 #include "pair.h"
 #include "util/compiler.h"
+
+/* Of the number of streams; two bits of it are challenges of the next login. */
+enum { REFUSE = 32, RENEW = 64 };
 
 enum { LOGGED_IN = 1, SERVER = 2, FRAMED = 4, HOLD_OPEN = 8, HOLD_DATA = 16, SILENT = 32, DRAIN = 64,
 	FLOWS = 128 };
@@ -143,6 +147,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	else if (!(flags & SERVER))
 		end_output(e, 65536); /* its HELLO */
 	e->untrusted = true;
+	p.server.challenges = streams >> 3 & 3;
+	p.server.refuse = streams & REFUSE;
+	if (streams & RENEW)
+		pair_renew(&p);
 	e->silent = flags & SILENT;
 	e->hold_data = flags & HOLD_DATA;
 	if (flags & DRAIN)

@@ -207,7 +207,7 @@ test_queue(const char *mode, size_t threads, size_t room, size_t per_source)
 {
 	struct login held[POOL_THREADS];
 	int gate[POOL_THREADS];
-	char name[16];
+	char name[32];
 	size_t n = per_source;
 
 	use(mode);

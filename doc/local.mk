@@ -33,4 +33,5 @@ dist_decision_DATA = \
 	%D%/decisions/0017-agent-keys.md \
 	%D%/decisions/0018-who-may-try.md \
 	%D%/decisions/0019-passwords.md \
-	%D%/decisions/0020-asking-programs.md
+	%D%/decisions/0020-asking-programs.md \
+	%D%/decisions/0021-keys-of-tokens.md

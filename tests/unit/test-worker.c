@@ -589,6 +589,7 @@ main(void)
 	test_owner();
 	w0 = worker_new_main();
 	must(w0 != NULL);
+	test_slow(); /* before other slow turns: the log does not name them all */
 	test_turn_end();
 	test_turn_end_outside();
 	test_timers();
@@ -597,7 +598,6 @@ main(void)
 	test_join_several();
 	test_name();
 	test_messages();
-	test_slow();
 	test_chunks();
 	test_children();
 	worker_join(w0);

@@ -69,7 +69,7 @@ enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 	X(fail_penalty, MS, 5000, 0, 600000, "penalty of an address for a failed login")           \
 	X(penalty_from, MS, 15000, 0, 3600000, "penalty at which an address is refused")           \
 	X(penalty_max, MS, 600000, 0, 86400000, "penalty that an address can reach")            \
-	X(tries_per_source, COUNT, 15, 1, 100000,                                                  \
+	X(tries_per_source, COUNT, 15, 9, 100000,                                                  \
 		"messages of an address (or IPv6 /64) that auth plugins look at in ten minutes "   \
 		"without a login; off with fail_penalty = 0")                                      \
 	X(account_fail_penalty, MS, 1000, 0, 600000,                                               \

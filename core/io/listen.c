@@ -24,6 +24,7 @@
 #define BATCH 16
 #define PAUSE_MS 100
 #define PROBE_MAX 65536 /* descriptors looked at when counting what is open */
+#define FDS_AHEAD 16384  /* for which the kernel makes room at the start */
 
 static _Atomic int64_t fds_used;
 static _Atomic int64_t fds_limit = INT64_MAX;
@@ -48,6 +49,21 @@ rlim_number(rlim_t r)
 	return r == RLIM_INFINITY || r > INT32_MAX ? INT32_MAX : (int64_t)r;
 }
 
+/* The kernel doubles a process's table of descriptors when it is full, and where there are threads it
+ * waits meanwhile until every processor has been through its scheduler: 100 ms on a busy machine, in
+ * which no thread gets a descriptor. A table that has been wide once stays so. */
+static void
+widen_table(int64_t limit)
+{
+	int fd = open("/", O_PATH | O_CLOEXEC),
+	    high = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, (int)MIN(limit, FDS_AHEAD) - 1) : -1;
+
+	if (high >= 0)
+		close(high);
+	if (fd >= 0)
+		close(fd);
+}
+
 void
 fdcount_init(void)
 {
@@ -62,6 +78,7 @@ fdcount_init(void)
 		if (setrlimit(RLIMIT_NOFILE, &most) == 0)
 			r = most;
 	}
+	widen_table(rlim_number(r.rlim_cur));
 	atomic_store(&fds_limit, MAX(rlim_number(r.rlim_cur) - open, 0));
 }
 

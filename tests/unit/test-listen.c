@@ -216,6 +216,22 @@ give_back(void)
 	fdcount_add(-taken);
 }
 
+/* The kernel's word on how many descriptors there is room for. */
+static long
+table_size(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long n = -1;
+
+	while (f != NULL && n < 0 && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "FDSize:", 7) == 0)
+			n = strtol(line + 7, NULL, 10);
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
 static void
 test_reserve(void)
 {
@@ -226,6 +242,8 @@ test_reserve(void)
 	fdcount_init();
 	ok(fdcount_limit() > 100 && fdcount_limit() < INT32_MAX, "the limit is known: %d",
 		(int)fdcount_limit());
+	ok(table_size() >= (fdcount_limit() < 16000 ? fdcount_limit() : 16000),
+		"and so many need no wider table: %ld", table_size());
 	listener_open(&l, w, listen_any_port(), 50, on_client);
 	listener_open(&agents, w, listen_any_port(), 0, on_client);
 	taken = (int)(fdcount_limit() - fdcount_used()) - 49;

@@ -55,6 +55,12 @@ fuzz_targets += %D%/fuzz-proxy
 %C%_fuzz_proxy_LDADD = $(unit_libs)
 EXTRA_DIST += %D%/corpus/proxy
 
+fuzz_targets += %D%/fuzz-passwords
+%C%_fuzz_passwords_SOURCES = %D%/fuzz-passwords.c %D%/fuzz.h $(accounts_sources) $(fuzz_main)
+%C%_fuzz_passwords_CPPFLAGS = $(accounts_cppflags) -I$(top_srcdir)/plugins/auth-password
+%C%_fuzz_passwords_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_passwords_LDADD = $(unit_libs) $(accounts_libs)
+EXTRA_DIST += %D%/corpus/passwords
 fuzz_targets += %D%/fuzz-ws-frame %D%/fuzz-ws-shake
 fuzz_ws_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/transport-ws
 %C%_fuzz_ws_frame_SOURCES = %D%/fuzz-ws-frame.c %D%/fuzz.h $(ws_pure_sources) $(fuzz_main)

@@ -3,6 +3,7 @@
 check_PROGRAMS += %D%/adit-load
 %C%_adit_load_SOURCES = %D%/adit-load.c %D%/client.c %D%/client.h %D%/die.h %D%/hist.c \
 	%D%/hist.h %D%/order.h %D%/target.c %D%/target.h
+EXTRA_DIST += %D%/logins %D%/visitors.py
 EXTRA_DIST += %D%/run %D%/handshakes %D%/agents.py %D%/cases.py %D%/goals.py %D%/machine.py %D%/middle.py %D%/page.py \
 	%D%/peers.py %D%/plot.py %D%/report.py %D%/work.py
 

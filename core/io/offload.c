@@ -9,18 +9,14 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "io/thread.h"
 #include "io/worker.h"
 #include "util/compiler.h"
 #include "util/map.h"
-
-#define YIELDING_NICE 15
 
 struct offload {
 	pthread_mutex_t lock; /* protects all below */
@@ -34,7 +30,6 @@ struct offload {
 	unsigned n_threads, max_threads, n_idle, n_alive;
 	bool stop;
 	bool orphan; /* nobody waits for the helpers any more: the last one frees */
-	bool yields; /* constant once there are threads */
 	char *name;
 };
 
@@ -120,25 +115,12 @@ leave(struct offload *o)
 		destroy(o);
 }
 
-/* Takes the calling thread back behind the workers. It is not SCHED_IDLE: whoever waits for a lock
- * that it holds waits until it has had a processor for some steps. */
-static void
-yield_to_others(void)
-{
-	const struct sched_param none = {.sched_priority = 0};
-
-	(void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-	(void)setpriority(PRIO_PROCESS, 0, YIELDING_NICE); /* of this thread alone, in Linux */
-}
-
 static void *
 helper(void *arg)
 {
 	struct offload *o = arg;
 	struct job *job;
 
-	if (o->yields)
-		yield_to_others();
 	pthread_mutex_lock(&o->lock);
 	while ((job = take(o)) != NULL) {
 		uint64_t source = job->source;
@@ -201,13 +183,6 @@ offload_new(const char *name, unsigned threads, unsigned max_queue, unsigned max
 	o->threads = xcalloc(threads, sizeof(*o->threads));
 	o->name = xstrdup(name);
 	return o;
-}
-
-void
-offload_yield(struct offload *o)
-{
-	must(o->n_threads == 0);
-	o->yields = true;
 }
 
 int

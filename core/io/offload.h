@@ -43,10 +43,6 @@ struct job {
 struct offload *offload_new(const char *name, unsigned threads, unsigned max_queue,
 	unsigned max_per_source);
 
-/* Before the first job: the threads get little of the processors while workers want them. For work
- * that may be much, such as hashes of passwords. */
-void offload_yield(struct offload *o);
-
 /* Waits for jobs under way (those queued are answered without work() having run: cancelled is set
  * true and done() is posted) and frees. The workers that wait for answers should still run. Nobody
  * may submit any more. NULL is harmless. Not from a helper. */

@@ -33,16 +33,15 @@
 static struct offload *
 helpers_get(const struct adit_plugin *p)
 {
-	struct offload *o;
-
-	if (p->run == ADIT_RUN_LOOP)
-		return NULL;
-	if (p->run == ADIT_RUN_SERIAL)
-		o = offload_new(p->name, 1, SERIAL_QUEUE, SERIAL_PER_SOURCE);
-	else
-		o = offload_new(p->name, POOL_THREADS, POOL_QUEUE, POOL_PER_SOURCE);
-	offload_yield(o);
-	return o;
+	switch ((enum adit_run)p->run) {
+	case ADIT_RUN_SERIAL:
+		return offload_new(p->name, 1, SERIAL_QUEUE, SERIAL_PER_SOURCE);
+	case ADIT_RUN_PARALLEL:
+		return offload_new(p->name, POOL_THREADS, POOL_QUEUE, POOL_PER_SOURCE);
+	case ADIT_RUN_LOOP:
+		break;
+	}
+	return NULL;
 }
 
 /* False: a call of the instance is under way, which does not return. */

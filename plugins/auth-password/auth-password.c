@@ -3,8 +3,8 @@
 
 /* Logins by user and password. The password itself travels, because nothing else can be checked
  * against hashes of crypt(5), so both halves refuse a link that is not encrypted. At the server
- * calls are made on helper threads, several at once; the file has its own lock (reread.c), and only
- * so many hashes are worked out at the same time.
+ * calls are made on helper threads, several at once; the file has its own lock (reread.c), and
+ * hashes are worked out on threads of their own (hasher.c), which yield to all others.
  *
  * Every failed login takes the same way: who is not there, or has no hash, is checked against the
  * hash of somebody else, and whoever is locked or has expired is checked all the same. */
@@ -21,17 +21,15 @@
 #include "../common/password-login.h"
 #include "../common/reread.h"
 #include "accounts.h"
-#include "hash.h"
+#include "hasher.h"
 
 #define PASSWORD_FILE_MAX 4096u
-#define PARALLEL_MAX 4
 
 struct instance {
 	/* Server */
 	char *path;
-	pthread_mutex_t lock;  /* protects all of the server's below */
-	pthread_cond_t fewer;  /* hashes are worked out */
-	unsigned hashing, most;
+	struct hasher *hasher;
+	pthread_mutex_t lock;  /* protects the next two */
 	struct reread *book;   /* NULL: the file has not been there yet */
 	char said[REREAD_WHY_MAX]; /* why it could not be read when it was */
 	/* Agent */
@@ -49,9 +47,9 @@ destroy(void *p)
 
 	if (inst == NULL)
 		return;
+	hasher_free(inst->hasher);
 	reread_close(inst->book);
 	pthread_mutex_destroy(&inst->lock);
-	pthread_cond_destroy(&inst->fewer);
 	free(inst->path);
 	free(inst->user);
 	adit_secret_free(inst->password, inst->len);
@@ -94,7 +92,7 @@ half_of_cpus(void)
 	cpu_set_t set;
 	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
-	return n / 2 < 1 ? 1 : n / 2 < PARALLEL_MAX ? (unsigned)n / 2 : PARALLEL_MAX;
+	return n / 2 < 1 ? 1 : n / 2 < HASHER_MAX ? (unsigned)n / 2 : HASHER_MAX;
 }
 
 static int
@@ -103,9 +101,9 @@ create_server(const struct adit_conf *conf, struct instance *inst)
 	char why[REREAD_WHY_MAX] = "";
 	int64_t most = adit_conf_int(conf, "parallel");
 
-	inst->most = most > 0 ? (unsigned)most : half_of_cpus();
+	inst->hasher = hasher_new(most > 0 ? (unsigned)most : half_of_cpus());
 	inst->path = strdup(adit_conf_string(conf, "file"));
-	if (inst->path == NULL)
+	if (inst->path == NULL || inst->hasher == NULL)
 		return adit_conf_error(conf, NULL, "out of memory");
 	if (access(inst->path, F_OK) < 0 && errno == ENOENT) {
 		adit_log(&adit_plugin, ADIT_LOG_WARN,
@@ -169,7 +167,6 @@ create(const struct adit_conf *conf, void **inst_r)
 	if (inst == NULL)
 		return adit_conf_error(conf, NULL, "out of memory");
 	pthread_mutex_init(&inst->lock, NULL);
-	pthread_cond_init(&inst->fewer, NULL);
 	rc = adit_conf_side(conf) == ADIT_SIDE_SERVER ? create_server(conf, inst)
 						      : create_agent(conf, inst);
 	if (rc < 0) {
@@ -202,24 +199,6 @@ book(struct instance *inst)
 	r = inst->book;
 	pthread_mutex_unlock(&inst->lock);
 	return r;
-}
-
-static int
-verify(struct instance *inst, const struct password_login *l, const char *hash)
-{
-	int right;
-
-	pthread_mutex_lock(&inst->lock);
-	while (inst->hashing >= inst->most)
-		pthread_cond_wait(&inst->fewer, &inst->lock);
-	inst->hashing++;
-	pthread_mutex_unlock(&inst->lock);
-	right = hash_verify(l->password, l->len, hash);
-	pthread_mutex_lock(&inst->lock);
-	inst->hashing--;
-	pthread_cond_signal(&inst->fewer);
-	pthread_mutex_unlock(&inst->lock);
-	return right;
 }
 
 static enum adit_verdict
@@ -270,7 +249,8 @@ judge(struct instance *inst, struct adit_auth_req *req, const struct password_lo
 	const char *decoy = accounts_decoy(t, l->user), *no;
 	const struct account *found = accounts_find(t, l->user);
 	bool hashed = found != NULL && found->hash != NULL;
-	int right = verify(inst, l, hashed ? found->hash : decoy);
+	int right = hasher_verify(inst->hasher, l->password, l->len,
+		hashed ? found->hash : decoy);
 	enum adit_cause cause;
 
 	if (right < 0) {
@@ -362,7 +342,7 @@ static const struct adit_option options[] = {
 		.type = ADIT_OPT_INT,
 		.sides = ADIT_SIDE_SERVER,
 		.dflt = "0",
-		.max = PARALLEL_MAX,
+		.max = HASHER_MAX,
 		.help = "how many passwords are checked at the same time; 0: for half of the "
 			"processors",
 	},

@@ -7,7 +7,10 @@ accounts_sources = \
 	%D%/hash.h
 accounts_cppflags = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CRYPT_CFLAGS)
 accounts_libs = $(GNUTLS_LIBS) $(CRYPT_LIBS)
-%C%_auth_password_la_SOURCES = $(accounts_sources) $(reread_sources) %D%/auth-password.c
+%C%_auth_password_la_SOURCES = $(accounts_sources) $(reread_sources) \
+	%D%/auth-password.c \
+	%D%/hasher.c \
+	%D%/hasher.h
 %C%_auth_password_la_CPPFLAGS = $(accounts_cppflags)
 %C%_auth_password_la_LDFLAGS = $(plugin_ldflags)
 %C%_auth_password_la_LIBADD = $(plugin_libadd) $(accounts_libs)
@@ -32,6 +35,8 @@ TESTS += $(auth_password_tests)
 	$(accounts_sources) \
 	%D%/accounts_file.c \
 	%D%/accounts_file.h \
+	%D%/hasher.c \
+	%D%/hasher.h \
 	%D%/test-password.c
 %C%_test_password_CPPFLAGS = $(accounts_cppflags) -I$(top_srcdir)/tests/unit
 %C%_test_password_LDADD = $(accounts_libs)

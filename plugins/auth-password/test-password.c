@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@
 #include "accounts.h"
 #include "accounts_file.h"
 #include "hash.h"
+#include "hasher.h"
 #include "tap.h"
 
 #define PASSWORD "correct horse"
@@ -150,6 +152,50 @@ test_refused_hashes(void)
 		is_int(hash_check(row[i].hash, why, sizeof(why)), -1, row[i].hash);
 		ok(strstr(why, row[i].why) != NULL, "because it %s: %s", row[i].why, why);
 	}
+}
+
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+static struct hasher *hasher;
+
+static void *
+verify_some(void *arg)
+{
+	const char *password = arg;
+	size_t right = 0;
+
+	for (int i = 0; i < 20; i++)
+		right += hasher_verify(hasher, password, 13, i % 2 != 0 ? BCRYPT : SHA512) == 1;
+	return (void *)right;
+}
+
+/* Each of several callers gets the answer to its own question, on one thread and on more. */
+static void
+test_hasher(void)
+{
+	static char right[] = "correct horse", wrong[] = "correct Horse";
+
+	for (unsigned n = 1; n <= HASHER_MAX; n += 3) {
+		pthread_t t[4];
+		size_t good = 0;
+
+		hasher = hasher_new(n);
+		for (int i = 0; i < 4; i++)
+			if (pthread_create(&t[i], NULL, verify_some, i % 2 ? wrong : right) != 0)
+				exit(99);
+		for (int i = 0; i < 4; i++) {
+			void *got;
+
+			pthread_join(t[i], &got);
+			good += (size_t)got == (i % 2 ? 0 : 20);
+		}
+		ok(good == 4, "%u threads: the right ones are right, the wrong ones are wrong", n);
+		hasher_free(hasher);
+	}
+	hasher = hasher_new(2);
+	hasher_free(hasher);
+	ok(hasher != NULL, "one that had nothing to do ends");
+	hasher_free(NULL);
 }
 
 /* ---- The file -------------------------------------------------------------------------------- */
@@ -517,6 +563,7 @@ main(void)
 	test_vectors();
 	test_make();
 	test_refused_hashes();
+	test_hasher();
 	test_lines();
 	test_refused_lines();
 	test_bounds();

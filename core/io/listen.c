@@ -49,9 +49,9 @@ rlim_number(rlim_t r)
 	return r == RLIM_INFINITY || r > INT32_MAX ? INT32_MAX : (int64_t)r;
 }
 
-/* The kernel doubles a process's table of descriptors when it is full, and where there are threads it
- * waits meanwhile until every processor has been through its scheduler: 100 ms on a busy machine, in
- * which no thread gets a descriptor. A table that has been wide once stays so. */
+/* The kernel doubles a process's table of descriptors when it is full, and where there are threads
+ * it waits until every processor has been through its scheduler: 100 ms on a busy machine, in which
+ * no thread gets a descriptor. A table that has been wide once stays so. */
 static void
 widen_table(int64_t limit)
 {

@@ -235,11 +235,21 @@ adit_auth_reply(struct adit_auth_req *req, const void *data, size_t len)
 	return auth_bytes_set(&req->reply, data, len) == 0 ? 0 : -1;
 }
 
+/* What the log says if the plugin gives up for this without a reason of its own. */
 static int
-take_name(char to[NAME_MAX_LEN + 1], const char *name)
+not_taken(struct adit_auth_req *req, const char *what, const char *name)
+{
+	if (req->reason[0] == '\0')
+		adit_auth_reason(req, "the plugin's %s \"%.100s\" cannot be taken", what,
+			name != NULL ? name : "");
+	return -1;
+}
+
+static int
+take_name(struct adit_auth_req *req, char to[NAME_MAX_LEN + 1], const char *what, const char *name)
 {
 	if (name == NULL || !name_valid(name))
-		return -1;
+		return not_taken(req, what, name);
 	memmove(to, name, strlen(name) + 1);
 	return 0;
 }
@@ -247,19 +257,19 @@ take_name(char to[NAME_MAX_LEN + 1], const char *name)
 int
 adit_auth_account(struct adit_auth_req *req, const char *account)
 {
-	return take_name(req->id.account, account);
+	return take_name(req, req->id.account, "account", account);
 }
 
 int
 adit_auth_rename(struct adit_auth_req *req, const char *agent)
 {
-	return take_name(req->id.agent, agent);
+	return take_name(req, req->id.agent, "name for the agent", agent);
 }
 
 int
 adit_auth_grant(struct adit_auth_req *req, const char *key, const char *value)
 {
-	return identity_grant(&req->id, key, value) == 0 ? 0 : -1;
+	return identity_grant(&req->id, key, value) == 0 ? 0 : not_taken(req, "grant", key);
 }
 
 int

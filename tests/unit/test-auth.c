@@ -225,6 +225,14 @@ garbage(struct adit_auth_req *req)
 }
 
 static enum adit_verdict
+bad_names(struct adit_auth_req *req)
+{
+	is_int(adit_auth_account(req, "two words"), -1, "an account with a blank is none");
+	is_int(adit_auth_grant(req, "", "1"), -1, "nor is a grant without a key");
+	return ADIT_FAIL;
+}
+
+static enum adit_verdict
 zero(struct adit_auth_req *req)
 {
 	adit_auth_account(req, "acme");
@@ -249,6 +257,11 @@ test_no(void)
 	begin();
 	final(ADIT_FAIL, "ALLOW without an account is FAIL");
 	is_str(seen.reason, "auth-a: allowed a login without an account", "which is said");
+	setup(1, bad_names, NULL, NULL);
+	begin();
+	final(ADIT_FAIL, "a plugin can give up for that");
+	is_str(seen.reason, "the plugin's account \"two words\" cannot be taken",
+		"the first that was not taken is the reason if it says none");
 	setup(1, garbage, NULL, NULL);
 	begin();
 	final(ADIT_FAIL, "a verdict that does not exist is FAIL");

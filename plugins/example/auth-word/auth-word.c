@@ -17,6 +17,8 @@
 #define WORD_MAX 128 /* bytes; WORD_LEAST at least */
 #define WORD_LEAST 12
 #define GRANTS_MAX 8
+#define KEY_MAX 32 /* bytes of a grant's key */
+#define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 struct entry {
 	char *account, *word;
@@ -39,18 +41,21 @@ parse_line(char *line, struct entry *e_r)
 {
 	struct entry e = {.grant = {NULL}};
 	char *rest, *grant;
-	size_t n = 0;
+	size_t n = 0, n_key;
 
 	e.account = strtok_r(line, " \t", &rest);
 	e.word = strtok_r(NULL, " \t", &rest);
 	if (e.word == NULL)
 		return "expected ACCOUNT WORD [KEY=VALUE]...";
+	if (strlen(e.account) > 64 || e.account[strspn(e.account, NAME_BYTES)] != '\0')
+		return "the account must be 1 to 64 of A-Z a-z 0-9 . _ -";
 	if (strlen(e.word) < WORD_LEAST || strlen(e.word) > WORD_MAX)
 		return "the word must have 12 to 128 letters";
 	while ((grant = strtok_r(NULL, " \t", &rest)) != NULL) {
 		if (n == GRANTS_MAX)
 			return "more than 8 grants";
-		if (strchr(grant, '=') == NULL)
+		n_key = strcspn(grant, "=");
+		if (n_key == 0 || n_key > KEY_MAX || grant[n_key] == '\0')
 			return "expected KEY=VALUE behind the word";
 		e.grant[n++] = grant;
 	}
@@ -183,7 +188,7 @@ allow(struct adit_auth_req *req, const struct entry *e)
 	if (adit_auth_account(req, e->account) < 0)
 		return ADIT_FAIL;
 	for (size_t i = 0; i < GRANTS_MAX && e->grant[i] != NULL; i++) {
-		char key[64];
+		char key[KEY_MAX + 1];
 		size_t n = strcspn(e->grant[i], "=");
 
 		snprintf(key, sizeof(key), "%.*s", (int)n, e->grant[i]);

@@ -47,6 +47,10 @@ expect 1 'cause=unencrypted' -s "$s" --plain -m "$(hex 'acme correct-horse-batte
 # Files that are not as they must be.
 echo 'acme short' >>"$tmp/words"
 expect 78 'words:4: the word must have 12 to 128 letters' -s "$s" -a "$a"
+printf '\nac/me correct-horse-battery\n' >"$tmp/words"
+expect 78 'words:2: the account must be 1 to 64 of' -s "$s" -a "$a"
+printf 'acme correct-horse-battery =10000\n' >"$tmp/words"
+expect 78 'words:1: expected KEY=VALUE behind the word' -s "$s" -a "$a"
 printf 'acme correct-horse-battery\n\nacme correct-horse-battery\n' >"$tmp/words"
 expect 78 'words:3: the account is there already' -s "$s" -a "$a"
 chmod 644 "$tmp/words"

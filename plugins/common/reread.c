@@ -3,7 +3,8 @@
 
 /* Whether a file has changed is told by its number, size and times. The clock of a file system is
  * coarse, so a file that was read within two seconds of its last change may have changed once more
- * behind the same times: until then it is read at every look.
+ * behind the same times: until then it is read at every look. So is one that could not be read at
+ * all, because what was in the way (too many open files) leaves no mark on it.
  *
  * What must always hold: there is a copy; the look that a copy stands for was taken before its file
  * was read, so that whatever comes later shows at the next look. */
@@ -30,6 +31,7 @@ struct look {
 	mode_t mode;
 	struct timespec modified, changed;
 	bool young; /* changed too recently to be told from the next change */
+	bool unread; /* it could not be read, which may be over without a change of the file */
 };
 
 struct reread_copy {
@@ -88,18 +90,21 @@ same_look(const struct look *a, const struct look *b)
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/* A fresh copy with one reference, or NULL with why set. */
+/* A fresh copy with one reference, or NULL with why set. Whether the file was what was wrong, and
+ * not that there were too many open files or too little memory to read it, is *judged_r. */
 static struct reread_copy *
-load(const struct reread *r, char *why, size_t cap)
+load(const struct reread *r, bool *judged_r, char *why, size_t cap)
 {
 	struct reread_copy *c;
 	char *text;
 	size_t len;
 	int rc = -1;
 
+	*judged_r = false;
 	if (adit_file_read(r->path, r->how.rule, r->how.max, &text, &len, why, cap) < 0)
 		return NULL;
 	c = calloc(1, sizeof(*c));
+	*judged_r = c != NULL;
 	if (c == NULL)
 		snprintf(why, cap, "%s: out of memory", r->path);
 	else if (strlen(text) != len)
@@ -159,10 +164,12 @@ read_again(struct reread *r, const struct look *now)
 {
 	struct reread_copy *fresh, *old;
 	char why[REREAD_WHY_MAX] = "";
+	bool judged;
 
-	fresh = load(r, why, sizeof(why));
+	fresh = load(r, &judged, why, sizeof(why));
 	pthread_mutex_lock(&r->lock);
 	old = take_in(r, now, fresh, why);
+	r->seen.unread = !judged;
 	pthread_mutex_unlock(&r->lock);
 	if (old != NULL)
 		copy_free(r, old);
@@ -174,6 +181,7 @@ struct reread *
 reread_open(const struct reread_how *how, char *why, size_t cap)
 {
 	struct reread *r = calloc(1, sizeof(*r));
+	bool judged;
 
 	if (r != NULL) {
 		r->how = *how;
@@ -186,7 +194,7 @@ reread_open(const struct reread_how *how, char *why, size_t cap)
 		return NULL;
 	}
 	look_at(r->path, &r->seen);
-	r->copy = load(r, why, cap);
+	r->copy = load(r, &judged, why, cap);
 	if (r->copy == NULL) {
 		free(r->path);
 		free(r);
@@ -216,7 +224,8 @@ reread_take(struct reread *r)
 
 	look_at(r->path, &now);
 	pthread_mutex_lock(&r->lock);
-	due = !r->reading && (r->seen.young || !same_look(&r->seen, &now));
+	due = !r->reading &&
+		(r->seen.young || r->seen.unread || !same_look(&r->seen, &now));
 	r->reading |= due;
 	pthread_mutex_unlock(&r->lock);
 	if (due)

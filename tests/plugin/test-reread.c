@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utime.h>
@@ -149,6 +150,41 @@ test_bad(void)
 	is_int(alive, 0, "nothing is left");
 }
 
+/* What is in the way of reading leaves no mark on the file, and so does its end. With files that
+ * are not young, which one cannot make. */
+static void
+test_in_the_way(void)
+{
+	struct reread_how old = how;
+	char why[REREAD_WHY_MAX] = "";
+	struct rlimit before, none;
+	struct reread *r;
+
+	old.rule = ADIT_FILE_TRUSTED;
+	old.max = 1 << 20;
+	must(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
+	r = reread_open(&old, why, sizeof(why));
+	if (!ok(r != NULL, "opened: %s", why))
+		return;
+	must(unlink(path) == 0 && symlink("/etc/group", path) == 0);
+	(void)lines_logged();
+	must(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	none = before;
+	none.rlim_cur = 0;
+	must(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	parsed = 0;
+	reread_release(r, reread_take(r));
+	reread_release(r, reread_take(r));
+	is_int(parsed, 0, "with too many open files a change cannot be read");
+	is_int(lines_logged(), 1, "which is said once");
+	must(setrlimit(RLIMIT_NOFILE, &before) == 0);
+	reread_release(r, reread_take(r));
+	is_int(parsed, 1, "but it is when there are fewer, though the file is as it was");
+	is_int(lines_logged(), 1, "which is said, too");
+	reread_close(r);
+	is_int(alive, 0, "nothing is left");
+}
+
 static void
 test_refused(void)
 {
@@ -264,6 +300,7 @@ main(void)
 	stderr_fd = dup(2);
 	must(stderr_fd >= 0 && dup2(log_fd[1], 2) == 2);
 	test_bad();
+	test_in_the_way();
 	must(dup2(stderr_fd, 2) == 2);
 	unlink(path);
 	rmdir(dir);

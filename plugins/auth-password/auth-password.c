@@ -207,8 +207,11 @@ welcome(struct adit_auth_req *req, const struct account *a)
 	if (adit_auth_account(req, a->account) < 0 ||
 		(a->agent[0] != '\0' && adit_auth_rename(req, a->agent) < 0))
 		return ADIT_FAIL;
-	if (a->expires != 0 && adit_auth_expires(req, a->expires) < 0)
-		return ADIT_DENY; /* in this second */
+	if (a->expires != 0 && adit_auth_expires(req, a->expires) < 0) { /* in this second */
+		adit_auth_cause(req, ADIT_CAUSE_EXPIRED);
+		adit_auth_reason(req, "user %s has expired", a->user);
+		return ADIT_DENY;
+	}
 	for (size_t i = 0; i < a->n_grants; i++) {
 		const char *key = a->grant[i];
 

@@ -100,6 +100,10 @@ create_server(const struct adit_conf *conf, struct instance *inst)
 {
 	if (take_rules(conf, &inst->rules) < 0)
 		return -1;
+	if (adit_conf_bool(conf, "discovery") && inst->rules.issuers.n > 1)
+		return adit_conf_error(conf, "discovery", "finds the keys of one issuer, but "
+			"issuer has %zu: a group auth-jwt is needed for each",
+			inst->rules.issuers.n);
 	return keyset_open(conf, inst->rules.issuers.name[0], &inst->keys);
 }
 

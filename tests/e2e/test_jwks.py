@@ -264,6 +264,7 @@ def test_check_asks_nobody(w):
             ({"jwks_url": "http://issuer.example/keys"}, "is not encrypted"),
             ({"jwks_url": "file:///etc/passwd"}, "does not begin with https://"),
             ({"discovery": True}, "in place of jwks_url"),
+            ({"discovery": True, "issuer": [ISSUER, "https://b.example"]}, "issuer has 2"),
             ({"rsa_algorithm": "HS256"}, "expects RS256"),
             ({"hmac_algorithm": "none"}, "expects HS256"),
             ({"key_file": "missing.pem"}, "missing.pem"),

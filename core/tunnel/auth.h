@@ -67,7 +67,8 @@ struct adit_auth_req {
 	struct gate_tries tries;
 	struct timer turn; /* asks the gate again */
 	struct mono turn_until; /* it waits for its turn; 0: it does not */
-	bool unasked; /* no plugin has seen the last message */
+	bool unasked; /* the plugin has not seen the last message */
+	bool passed_on; /* by a plugin that has seen the first one */
 	/* Whom it claims to be: */
 	struct name_gate *names; /* a reference, or NULL */
 	uint64_t source, attempt[AUTH_NAMES_MAX]; /* name_gate_key() of each */

@@ -6,6 +6,8 @@
 
 #define _GNU_SOURCE 1
 
+#include <semaphore.h>
+
 #include "tap.h"
 #include "tunnel/auth.h"
 
@@ -569,6 +571,47 @@ test_too_long(void)
 	end_gate();
 }
 
+static sem_t let_go;
+
+static void
+hold_helper(struct job *job)
+{
+	(void)job;
+	while (sem_wait(&let_go) != 0)
+		;
+}
+
+static void
+on_let_go(struct job *job)
+{
+	worker_stop(job->w);
+}
+
+/* That the second plugin has no time does not undo that the first one was asked. */
+static void
+test_passed_on(void)
+{
+	struct job job = {.work = hold_helper, .done = on_let_go, .source = 1};
+	struct offload *o = offload_new("test", 1, 4, 1);
+
+	must(sem_init(&let_go, 0, 0) == 0);
+	begin_gate(pass_on);
+	add("m", allow);
+	mods[1].helpers = o;
+	must(offload_submit(o, w, &job) == 0);
+	for (int i = 0; i < 15; i++)
+		login_from(1, "m", "");
+	is_str(seen.asked, "a", "15 times the first plugin hands on to one that is busy");
+	is_str(seen.reason, "auth-b: too many logins wait for it", "which is said");
+	login_from(1, "m", "");
+	is_str(seen.asked, "", "then it is not asked any more");
+	must(sem_post(&let_go) == 0);
+	worker_run(w);
+	offload_free(o);
+	end_gate();
+	must(sem_destroy(&let_go) == 0);
+}
+
 static struct adit_auth_req *late[100];
 static unsigned n_late;
 
@@ -704,6 +747,7 @@ main(void)
 	test_left();
 	test_tries();
 	test_too_long();
+	test_passed_on();
 	test_burst();
 	test_turns();
 	test_grants();

@@ -460,7 +460,8 @@ on_ended(struct session *s, uint16_t code, const char *text, bool local, uint32_
 	bool late; /* we were, with our answer */
 
 	(void)retry_ms;
-	late = server_login_give_up(ss, code == CODE_TIMEOUT);
+	/* A refusal that waited for its time was counted when it was decided. */
+	late = server_login_give_up(ss, code == CODE_TIMEOUT) || ss->refuse_code != CODE_NONE;
 	if (!ss->logged_in && local && (code == CODE_PROTOCOL || (code == CODE_TIMEOUT && !late)))
 		server_session_fail_at_gate(ss);
 	server_renew_over(ss); /* or the first login */

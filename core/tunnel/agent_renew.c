@@ -64,9 +64,9 @@ again_in(struct agent_session *as, int64_t ms)
 static void
 schedule(struct agent_session *as)
 {
-	int64_t spread = MIN(left(as) / 16 + 1, INT32_MAX);
+	int64_t time = MAX(left(as), 0); /* confirm() may have taken longer than all of it */
 
-	again_in(as, left(as) / 3 * 2 - (int64_t)rand_below((uint32_t)spread));
+	again_in(as, time / 3 * 2 - (int64_t)rand_below((uint64_t)MIN(time / 16 + 1, INT32_MAX)));
 }
 
 /* After a failure. */

@@ -178,6 +178,8 @@ on_challenge(struct mux *m, struct text data)
 
 	if (data.n > ADIT_AUTH_DATA_MAX)
 		session_fail(&as->base, CODE_PROTOCOL, "AUTH_CHALLENGE: too much data");
+	else if (as->proof->err != 0) /* a renewal that has failed here: still nothing to say */
+		mux_send_answer(&as->base.mux, text_of(NULL));
 	else
 		proof_step(as->proof, data.p, data.n);
 }
@@ -189,6 +191,10 @@ on_auth_ok(struct mux *m, const struct msg_auth_ok *ok)
 
 	if (ok->data.n > ADIT_AUTH_DATA_MAX) {
 		session_fail(&as->base, CODE_PROTOCOL, "AUTH_OK: too much data");
+		return;
+	}
+	if (as->proof->err != 0) { /* its plugin has nothing to confirm */
+		session_fail(&as->base, CODE_PROTOCOL, "AUTH_OK to what proves nothing");
 		return;
 	}
 	if (as->logged_in && !agent_renew_same(as, ok)) {

@@ -156,8 +156,8 @@ def test_too_many_renewals(site, plugins):
         for _ in range(5):
             p.refused("acme 1000 no", "auth_failed")
         with pytest.raises(Closed) as ended:
-            for _ in range(50):         # one more may have become due meanwhile
-                p.refused("acme 1000 no", "auth_failed")
+            for _ in range(1000):       # more may become due meanwhile; these are not slowed down
+                p.renew("acme 1000")
         assert code_of(ended.value.goaway) == "limit"
 
 
@@ -215,7 +215,7 @@ def test_session_ends(site, plugins):
     with World(site, plugins) as w:
         p = w.bound("acme 1000")
         c, _ = w.stream(p)
-        p.renew("acme 1")
+        p.renew("acme 2")               # "1" can be over before it is said
         assert p.expect_close("login_expired")["text"] == EXPIRED
         assert ended_by_reset(c)
         w.server.wait_for("agent=web1 closed: " + EXPIRED)
@@ -390,6 +390,19 @@ def test_agent_is_deceived(a, change, code):
     p.send("AUTH_OK", **dict(p.session, data=values.server_proof, **change) if "data" not in change
            else dict(p.session, **change))
     p.expect_close(code)
+
+
+def test_agent_proves_nothing(a):
+    """Its plugin has given up: it is not asked again, and what the server says of it is worth
+    nothing."""
+    p, t, st = leased(a, 500)
+    _, values, _ = p.check_auth()
+    for _ in range(2):
+        p.send("AUTH_CHALLENGE", data=b"more")
+        assert p.wait_for("AUTH_ANSWER")["data"] == b""
+    both_ways(p, t, st)
+    p.send("AUTH_OK", **dict(p.session, data=values.server_proof))
+    p.expect_close("protocol")
 
 
 # Both.

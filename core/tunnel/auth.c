@@ -269,7 +269,7 @@ decide(struct adit_auth_req *req, enum adit_verdict v)
 	}
 	v = verdict_checked(req, v);
 	if (v == ADIT_NEXT) {
-		req->passed_on = true;
+		req->asked = true;
 		req_reset(req);
 		next_module(req);
 		return;
@@ -280,8 +280,7 @@ decide(struct adit_auth_req *req, enum adit_verdict v)
 	}
 	if (v != ADIT_ALLOW && req->reason[0] == '\0')
 		req_say(req, v == ADIT_DENY ? "denied" : "could not decide");
-	if (v == ADIT_ALLOW ||
-		(v == ADIT_FAIL && req->step == 0 && req->unasked && !req->passed_on))
+	if (v == ADIT_ALLOW || (v == ADIT_FAIL && req->step == 0 && req->unasked && !req->asked))
 		gate_end(req, GATE_RIGHT);
 	else
 		gate_end(req, v == ADIT_DENY ? GATE_WRONG : GATE_OPEN);

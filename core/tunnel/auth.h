@@ -68,7 +68,7 @@ struct adit_auth_req {
 	struct timer turn; /* asks the gate again */
 	struct mono turn_until; /* it waits for its turn; 0: it does not */
 	bool unasked; /* the plugin has not seen the last message */
-	bool passed_on; /* by a plugin that has seen the first one */
+	bool asked;   /* one has, and has passed it on */
 	/* Whom it claims to be: */
 	struct name_gate *names; /* a reference, or NULL */
 	uint64_t source, attempt[AUTH_NAMES_MAX]; /* name_gate_key() of each */

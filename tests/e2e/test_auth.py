@@ -194,6 +194,15 @@ def test_refusals_are_the_same(world):
     assert w.status() == {"auth-guess": {"wrong": 1, "unknown": 2}, "no plugin": {"denied": 1}}
 
 
+def test_a_refusal_that_comes_too_late_counts_once(world):
+    """Its link's time is over while it waits for its own."""
+    w = world({"user": "bob", "takes": "350ms"},
+              limits={"handshake_timeout": "500ms", "fail_penalty": "20s", "penalty_from": "40s"})
+    w.guess("bob", "wrong")
+    w.server.wait_for("link from .* closed: ")
+    assert "is refused for" not in w.server.text()
+
+
 def test_several_instances(world):
     w = world({"user": "alice"}, {"user": "bob", "grants": ["max_streams=x"]},
               {"user": "carol", "methods": ["other", "third"]}, limits={"fail_penalty": "0"})

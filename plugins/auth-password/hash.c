@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* crypt_r() with a state of its own for each call: it is 32 KiB, much for a thread's stack, and it
+/* crypt_rn() with a state of its own for each call: it is 32 KiB, much for a thread's stack, and it
  * holds the password, so it is wiped. What must hold: a hash that was taken can be worked
  * out, in bounded time and memory. */
 
@@ -186,7 +186,7 @@ hash_check(const char *hash, char *why, size_t cap)
 
 /* ---- Work ------------------------------------------------------------------------------------ */
 
-/* crypt_r() of a password that is not terminated. 0 with the hash, or a negative errno. */
+/* crypt_rn() of a password that is not terminated. 0 with the hash, or a negative errno. */
 static int
 work(const char *password, size_t len, const char *setting, char hash_r[HASH_MAX + 1])
 {
@@ -200,8 +200,10 @@ work(const char *password, size_t len, const char *setting, char hash_r[HASH_MAX
 	memcpy(secret, password, len);
 	secret[len] = '\0';
 	errno = 0;
-	hash = crypt_r(secret, setting, d);
-	if (hash == NULL || hash[0] == '*' || strlen(hash) > HASH_MAX)
+	/* Not crypt_r(): sanitizers put theirs in its place, which finds no other one when libcrypt
+	 * comes with a plugin. */
+	hash = crypt_rn(secret, setting, d, (int)sizeof(*d));
+	if (hash == NULL || strlen(hash) > HASH_MAX)
 		rc = errno != 0 ? -errno : -EINVAL;
 	else
 		memcpy(hash_r, hash, strlen(hash) + 1);

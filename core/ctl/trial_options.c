@@ -122,7 +122,7 @@ value_add(struct trial_values *all, const char *key, const char *value)
 static int
 take_value(struct trial_values *all, const char *option, char *word, struct err *e)
 {
-	const char *value;
+	const char *value = NULL; /* set; gcc does not see it under the thread sanitizer */
 
 	if (key_value(option, word, &value, e) < 0)
 		return -EINVAL;
@@ -133,7 +133,7 @@ take_value(struct trial_values *all, const char *option, char *word, struct err 
 static int
 take_fact(struct trial_options *o, char *word, struct err *e)
 {
-	const char *value;
+	const char *value = NULL; /* set; gcc does not see it under the thread sanitizer */
 
 	if (key_value("--fact", word, &value, e) < 0)
 		return -EINVAL;

@@ -10,6 +10,8 @@
 # Shared by several plugins, each of which links its own copy.
 port_range_sources = %D%/common/port-range.c %D%/common/port-range.h
 reread_sources = %D%/common/reread.c %D%/common/reread.h
+locked_file_sources = %D%/common/locked_file.c %D%/common/locked_file.h
+word_sources = %D%/common/word.c %D%/common/word.h
 password_login_sources = %D%/common/password-login.c %D%/common/password-login.h
 plugins_common_tests = %D%/common/test-password-login
 check_PROGRAMS += $(plugins_common_tests)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../common/password-login.h"
+#include "../common/word.h"
 #include "hash.h"
 
 #define BLANKS " \t\r"
@@ -34,50 +35,6 @@ wrong(char *why, size_t cap, const char *fmt, ...)
 }
 
 /* ---- Words ----------------------------------------------------------------------------------- */
-
-static bool
-name_valid(const char *name)
-{
-	size_t n = strnlen(name, ACCOUNTS_NAME + 1);
-
-	return n > 0 && n <= ACCOUNTS_NAME &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		       n;
-}
-
-/* True if one letter more, less or different makes b of a. */
-static bool
-nearly(const char *a, const char *b)
-{
-	size_t na = strlen(a), nb = strlen(b), i = 0;
-
-	while (a[i] != '\0' && a[i] == b[i])
-		i++;
-	if (na == nb)
-		return na > 0 && a[i] != '\0' && strcmp(a + i + 1, b + i + 1) == 0;
-	if (na == nb + 1)
-		return strcmp(a + i + 1, b + i) == 0;
-	return nb == na + 1 && strcmp(a + i, b + i + 1) == 0;
-}
-
-/* "2027-01-31T00:00:00Z", and nothing that timegm() has to put right, such as February 30. */
-static int
-parse_time(const char *s, time_t *t_r)
-{
-	struct tm tm = {.tm_isdst = 0}, given;
-	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	time_t t;
-
-	if (end == NULL || *end != '\0' || strlen(s) != 20)
-		return -1;
-	given = tm;
-	t = timegm(&tm);
-	if (t <= 0 || tm.tm_mday != given.tm_mday || tm.tm_hour != given.tm_hour ||
-		tm.tm_sec != given.tm_sec)
-		return -1;
-	*t_r = t;
-	return 0;
-}
 
 /* Takes "key=value" or key="value" from *p on, in place: a backslash in quotes stands for the
  * letter behind it. 1 with both, 0 at the end of the words or at a comment, -1 with why. */
@@ -122,7 +79,7 @@ check_key(const char *key, char *why, size_t cap)
 		return wrong(why, cap,
 			"\"%.64s\" cannot be a key: 1 to 32 small letters, digits, . _ -", key);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (nearly(key, known[i]))
+		if (word_nearly(key, known[i]))
 			return wrong(why, cap, "key \"%s\": did you mean \"%s\"?", key, known[i]);
 	return 0;
 }
@@ -164,14 +121,14 @@ take_word(struct account *a, const char *key, const char *value, char *why, size
 	if (strcmp(key, "account") == 0 || strcmp(key, "agent") == 0) {
 		char *to = key[1] == 'c' ? a->account : a->agent;
 
-		if (!name_valid(value) || to[0] != '\0')
+		if (!word_is_name(value) || to[0] != '\0')
 			return wrong(why, cap, "%s= expects one name of 1 to 64 letters, digits, "
 					       ". _ -", key);
 		snprintf(to, ACCOUNTS_NAME + 1, "%s", value);
 		return 0;
 	}
 	if (strcmp(key, "expires") == 0) {
-		if (a->expires != 0 || parse_time(value, &a->expires) < 0)
+		if (a->expires != 0 || word_time(value, &a->expires) < 0)
 			return wrong(why, cap, "expires= expects one time such as "
 					       "2027-01-31T00:00:00Z, found \"%.64s\"", value);
 		return 0;
@@ -265,7 +222,7 @@ take_fields(struct account *a, char *hash, char *rest, char *why, size_t cap)
 	else if (rc == 0 && rest != NULL)
 		rc = take_words(a, rest, text, sizeof(text));
 	if (rc == 0 && a->account[0] == '\0') {
-		if (name_valid(a->user))
+		if (word_is_name(a->user))
 			snprintf(a->account, sizeof(a->account), "%s", a->user);
 		else
 			rc = wrong(text, sizeof(text), "needs account=NAME, because an account "

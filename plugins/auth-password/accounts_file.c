@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The file of accounts on the disk. It is locked (flock) by everybody who changes it; because a
- * change puts another file in its place, a lock counts only if the name still leads to what was
- * locked. Copies of the text are wiped. */
+/* The file of accounts on the disk, which is locked while it is changed. Copies of the text are
+ * wiped. */
 
 #include "accounts_file.h"
 
@@ -16,13 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/locked_file.h"
 #include "accounts.h"
-
-#define LOCK_TRIES 1000 /* each one somebody else's change */
 
 /* One file while it is written anew. */
 struct rewrite {
@@ -44,62 +41,6 @@ wrong(char *why, size_t cap, const char *fmt, ...)
 	vsnprintf(why, cap, fmt, ap);
 	va_end(ap);
 	return -1;
-}
-
-static int
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno != EINTR)
-			return -errno;
-		if (done > 0) {
-			p += done;
-			n -= (size_t)done;
-		}
-	}
-	return 0;
-}
-
-/* A file has its name in the folder only once that is on the disk, too. Some file systems cannot do
- * that, so it is no error. */
-static void
-sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd = dir != NULL ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	free(dir);
-	if (fd >= 0) {
-		(void)fsync(fd);
-		close(fd);
-	}
-}
-
-/* Opens and locks what path leads to. The descriptor, or a negative errno. */
-static int
-open_locked(const char *path, int flags)
-{
-	struct stat locked, named;
-
-	for (int tries = 0; tries < LOCK_TRIES; tries++) {
-		int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600), rc;
-
-		if (fd < 0)
-			return -errno;
-		errno = 0;
-		if (flock(fd, LOCK_EX) == 0 && fstat(fd, &locked) == 0 &&
-			stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
-			locked.st_dev == named.st_dev)
-			return fd;
-		rc = errno;
-		close(fd);
-		if (rc != 0 && rc != ENOENT && rc != EINTR)
-			return -rc;
-	}
-	return -EBUSY;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -244,38 +185,6 @@ take_text(struct rewrite *w)
 
 /* ---- Changing -------------------------------------------------------------------------------- */
 
-/* Puts the new text in the place of the old file, whose owner it gets. */
-static int
-replace(const struct rewrite *w, const char *path, int old)
-{
-	char name[4096];
-	struct stat st;
-	int fd, rc;
-
-	if (snprintf(name, sizeof(name), "%s.new", path) >= (int)sizeof(name))
-		return -ENAMETOOLONG;
-	if (fstat(old, &st) < 0)
-		return -errno;
-	unlink(name); /* what a crash has left */
-	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd < 0)
-		return -errno;
-	rc = write_all(fd, w->out, w->n_out);
-	if (rc == 0 && (st.st_uid != geteuid() || st.st_gid != getegid()) &&
-		fchown(fd, st.st_uid, st.st_gid) < 0 && st.st_uid != geteuid())
-		rc = -errno;
-	if (rc == 0)
-		rc = fsync(fd) < 0 ? -errno : 0;
-	if (rc == 0 && rename(name, path) < 0)
-		rc = -errno;
-	if (rc == 0)
-		sync_folder(path);
-	else
-		unlink(name);
-	close(fd);
-	return rc;
-}
-
 static int
 rewrite_locked(struct rewrite *w, const char *path, int fd)
 {
@@ -292,7 +201,7 @@ rewrite_locked(struct rewrite *w, const char *path, int fd)
 	if (rc == 0 && take_text(w) < 0)
 		return -1;
 	if (rc == 0)
-		rc = replace(w, path, fd);
+		rc = locked_file_replace(path, fd, w->out, w->n_out);
 	return rc < 0 ? wrong(w->why, w->cap, "%s", strerror(-rc)) : 0;
 }
 
@@ -311,7 +220,8 @@ accounts_file_change(const char *path, const char *user, const char *hash, char 
 	char text[512] = "";
 	struct rewrite w = {.user = user, .hash = hash, .why = text, .cap = sizeof(text)};
 	char *real = real_path(path, hash != NULL);
-	int fd = real != NULL ? open_locked(real, O_RDWR | (hash != NULL ? O_CREAT : 0)) : -errno;
+	int make = hash != NULL ? O_CREAT : 0;
+	int fd = real != NULL ? locked_file_open(real, O_RDWR | make) : -errno;
 	int rc = fd < 0 ? wrong(text, sizeof(text), "%s", strerror(-fd))
 			: rewrite_locked(&w, real, fd);
 

@@ -1,6 +1,6 @@
 pluginexec_LTLIBRARIES += %D%/auth-password.la
 accounts_sources = \
-	$(password_login_sources) \
+	$(password_login_sources) $(word_sources) \
 	%D%/accounts.c \
 	%D%/accounts.h \
 	%D%/hash.c \
@@ -20,6 +20,7 @@ dist_man_MANS += %D%/adit-auth-password.5 %D%/adit-passwd.8
 sbin_PROGRAMS += %D%/adit-passwd
 %C%_adit_passwd_SOURCES = \
 	$(accounts_sources) \
+	$(locked_file_sources) \
 	%D%/accounts_file.c \
 	%D%/accounts_file.h \
 	%D%/adit-passwd.c
@@ -33,6 +34,7 @@ check_PROGRAMS += $(auth_password_tests)
 TESTS += $(auth_password_tests)
 %C%_test_password_SOURCES = \
 	$(accounts_sources) \
+	$(locked_file_sources) \
 	%D%/accounts_file.c \
 	%D%/accounts_file.h \
 	%D%/hasher.c \

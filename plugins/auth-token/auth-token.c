@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/word.h"
 #include "book.h"
 #include "token.h"
 #include "tokens_file.h"
@@ -547,7 +548,7 @@ issue_token(const void *p, struct adit_issue *issue)
 	char *line;
 	int rc;
 
-	if (!tokens_name_valid(adit_issue_account(issue)))
+	if (!word_is_name(adit_issue_account(issue)))
 		return adit_issue_error(issue,
 			"\"%.64s\" is not an account: 1 to 64 letters, digits, . _ -",
 			adit_issue_account(issue));

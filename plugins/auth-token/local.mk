@@ -5,6 +5,7 @@ pluginexec_LTLIBRARIES += %D%/auth-token.la
 	%D%/book.h \
 	%D%/token.c \
 	%D%/token.h \
+	$(locked_file_sources) $(word_sources) \
 	%D%/tokens.c \
 	%D%/tokens.h \
 	%D%/tokens_file.c \
@@ -21,6 +22,7 @@ TESTS += $(auth_token_tests)
 	%D%/test-token.c \
 	%D%/token.c \
 	%D%/token.h \
+	$(locked_file_sources) $(word_sources) \
 	%D%/tokens.c \
 	%D%/tokens.h \
 	%D%/tokens_file.c \

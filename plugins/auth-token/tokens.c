@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/word.h"
+
 #define BLANKS " \t\r"
 #define KEY_CHARS "abcdefghijklmnopqrstuvwxyz0123456789._-"
 
@@ -27,50 +29,6 @@ wrong(struct tokens_error *why, const char *fmt, ...)
 }
 
 /* ---- Words ----------------------------------------------------------------------------------- */
-
-bool
-tokens_name_valid(const char *name)
-{
-	size_t n = strnlen(name, TOKENS_NAME + 1);
-
-	return n > 0 && n <= TOKENS_NAME &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		       n;
-}
-
-/* True if one letter more, less or different makes b of a. */
-static bool
-nearly(const char *a, const char *b)
-{
-	size_t na = strlen(a), nb = strlen(b), i = 0;
-
-	while (a[i] != '\0' && a[i] == b[i])
-		i++;
-	if (na == nb)
-		return na > 0 && a[i] != '\0' && strcmp(a + i + 1, b + i + 1) == 0;
-	if (na == nb + 1)
-		return strcmp(a + i + 1, b + i) == 0;
-	return nb == na + 1 && strcmp(a + i, b + i + 1) == 0;
-}
-
-/* "2027-01-31T00:00:00Z", and nothing that timegm() has to put right, such as February 30. */
-static int
-parse_time(const char *s, time_t *t_r)
-{
-	struct tm tm = {.tm_isdst = 0}, given;
-	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	time_t t;
-
-	if (end == NULL || *end != '\0' || strlen(s) != 20)
-		return -1;
-	given = tm;
-	t = timegm(&tm);
-	if (t <= 0 || tm.tm_mday != given.tm_mday || tm.tm_hour != given.tm_hour ||
-		tm.tm_sec != given.tm_sec)
-		return -1;
-	*t_r = t;
-	return 0;
-}
 
 void
 tokens_time_text(time_t t, char text_r[24])
@@ -93,7 +51,7 @@ check_key(const char *key, size_t n, struct tokens_error *why)
 	memcpy(copy, key, n);
 	copy[n] = '\0';
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (nearly(copy, known[i]))
+		if (word_nearly(copy, known[i]))
 			return wrong(why, "key \"%s\": did you mean \"%s\"?", copy, known[i]);
 	return 0;
 }
@@ -117,7 +75,7 @@ take_word(struct token *t, const char *word, struct tokens_error *why)
 	if (check_key(word, n, why) < 0)
 		return -1;
 	if (is_key(word, n, "agent")) {
-		if (!tokens_name_valid(value) || t->agent[0] != '\0')
+		if (!word_is_name(value) || t->agent[0] != '\0')
 			return wrong(why, "agent= expects one name of letters, digits, . _ -");
 		snprintf(t->agent, sizeof(t->agent), "%s", value);
 		return 0;
@@ -125,7 +83,7 @@ take_word(struct token *t, const char *word, struct tokens_error *why)
 	if (is_key(word, n, "expires") || is_key(word, n, "invite")) {
 		time_t *at = word[0] == 'e' ? &t->expires : &t->invite;
 
-		if (*at != 0 || parse_time(value, at) < 0)
+		if (*at != 0 || word_time(value, at) < 0)
 			return wrong(why, "%.*s= expects one time such as 2027-01-31T00:00:00Z, "
 					  "found \"%.64s\"", (int)n, word, value);
 		return 0;
@@ -184,7 +142,7 @@ take_line(struct token *t, char *line, struct tokens_error *why)
 		return wrong(why, "expected ID ACCOUNT STORED_KEY SERVER_KEY");
 	if (strlen(id) != TOKEN_ID || !token_id_valid(id))
 		return wrong(why, "\"%.64s\" is not an ID: 8 of a-z and 2-7", id);
-	if (!tokens_name_valid(account))
+	if (!word_is_name(account))
 		return wrong(why, "\"%.64s\" is not an account: letters, digits, . _ -", account);
 	if (!token_hex_parse(stored, t->stored) || !token_hex_parse(server, t->server))
 		return wrong(why, "expected two keys of 64 hexadecimal digits behind the account");

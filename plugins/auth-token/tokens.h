@@ -62,8 +62,6 @@ int tokens_put(struct tokens *t, struct token *token);
 
 /* Checks "key=value" as it may stand in a line. 0 or -1 with why. */
 int tokens_check_word(const char *word, struct tokens_error *why);
-/* 1 to 64 of [A-Za-z0-9._-]. */
-bool tokens_name_valid(const char *name);
 
 /* As it stands in a line: "2027-01-31T00:00:00Z". */
 void tokens_time_text(time_t t, char text_r[24]);

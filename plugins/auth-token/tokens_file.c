@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) 2026 the Adit authors */
 
-/* The file of tokens on the disk. It is locked (flock) by everybody who changes it; because a
- * change may put another file in its place, a lock counts only if the name still leads to what was
- * locked. Copies of the text are wiped. */
+/* The file of tokens on the disk, which is locked while it is changed. Copies of the text are
+ * wiped. */
 
 #include "tokens_file.h"
 
@@ -14,67 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_TRIES 1000 /* each one somebody else's change */
-
-static int
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno != EINTR)
-			return -errno;
-		if (done > 0) {
-			p += done;
-			n -= (size_t)done;
-		}
-	}
-	return 0;
-}
-
-/* A file has its name in the folder only once that is on the disk, too. Some file systems cannot do
- * that, so it is no error. */
-static void
-sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd = dir != NULL ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	free(dir);
-	if (fd >= 0) {
-		(void)fsync(fd);
-		close(fd);
-	}
-}
-
-/* Opens and locks what path leads to. The descriptor, or a negative errno. */
-static int
-open_locked(const char *path, int flags)
-{
-	struct stat locked, named;
-
-	for (int tries = 0; tries < LOCK_TRIES; tries++) {
-		int fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0600), rc;
-
-		if (fd < 0)
-			return -errno;
-		errno = 0;
-		if (flock(fd, LOCK_EX) == 0 && fstat(fd, &locked) == 0 &&
-			stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
-			locked.st_dev == named.st_dev)
-			return fd;
-		rc = errno;
-		close(fd);
-		if (rc != 0 && rc != ENOENT && rc != EINTR)
-			return -rc;
-	}
-	return -EBUSY;
-}
+#include "../common/locked_file.h"
 
 /* ---- Adding ---------------------------------------------------------------------------------- */
 
@@ -87,7 +29,7 @@ end_last_line(int fd)
 
 	if (end < 0 || (end > 0 && pread(fd, &last, 1, end - 1) != 1))
 		return errno != 0 ? -errno : -EIO;
-	return last == '\n' ? 0 : write_all(fd, "\n", 1);
+	return last == '\n' ? 0 : locked_file_write(fd, "\n", 1);
 }
 
 int
@@ -95,16 +37,16 @@ tokens_append(const char *path, const char *line)
 {
 	int fd, rc;
 
-	fd = open_locked(path, O_RDWR | O_APPEND | O_CREAT);
+	fd = locked_file_open(path, O_RDWR | O_APPEND | O_CREAT);
 	if (fd < 0)
 		return fd;
 	errno = 0;
 	rc = end_last_line(fd);
 	if (rc == 0)
-		rc = write_all(fd, line, strlen(line));
+		rc = locked_file_write(fd, line, strlen(line));
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;
-	sync_folder(path);
+	locked_file_sync_name(path);
 	if (close(fd) < 0 && rc == 0)
 		rc = -errno;
 	return rc;
@@ -224,37 +166,6 @@ read_all(int fd, struct rewrite *w)
 	return 0;
 }
 
-/* Puts the new text in the place of the old file, whose owner it gets. */
-static int
-replace(const struct rewrite *w, const char *path, int old)
-{
-	char name[4096];
-	struct stat st;
-	int fd, rc;
-
-	if (snprintf(name, sizeof(name), "%s.new", path) >= (int)sizeof(name))
-		return -ENAMETOOLONG;
-	if (fstat(old, &st) < 0)
-		return -errno;
-	unlink(name); /* what a crash has left */
-	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd < 0)
-		return -errno;
-	rc = write_all(fd, w->out, w->n_out);
-	if (rc == 0 && st.st_uid != geteuid() && fchown(fd, st.st_uid, st.st_gid) < 0)
-		rc = -errno;
-	if (rc == 0)
-		rc = fsync(fd) < 0 ? -errno : 0;
-	if (rc == 0 && rename(name, path) < 0)
-		rc = -errno;
-	if (rc == 0)
-		sync_folder(path);
-	else
-		unlink(name);
-	close(fd);
-	return rc;
-}
-
 static void
 rewrite_fini(struct rewrite *w)
 {
@@ -276,14 +187,14 @@ tokens_redeem(const char *path, const struct redeem *r, struct token *token_r,
 
 	*why = (struct tokens_error){.line = 0};
 	if (real != NULL)
-		fd = open_locked(real, O_RDWR);
+		fd = locked_file_open(real, O_RDWR);
 	rc = fd < 0 ? fd : read_all(fd, &w);
 	if (rc == 0)
 		rc = take_text(&w);
 	if (rc == 0 && !w.found)
 		rc = -ENOENT;
 	if (rc == 0) {
-		rc = replace(&w, real, fd);
+		rc = locked_file_replace(real, fd, w.out, w.n_out);
 		if (rc < 0)
 			token_fini(token_r);
 	}

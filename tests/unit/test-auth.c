@@ -7,6 +7,7 @@
 
 #define _GNU_SOURCE 1
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "post.h"
@@ -663,6 +664,7 @@ static void
 test_helper_late(void)
 {
 	struct offload *o = offload_new("serial", 1, 4, 8);
+	struct mono begun;
 
 	setup(1, gated_allow, NULL, NULL);
 	mods[0].helpers = o;
@@ -670,7 +672,9 @@ test_helper_late(void)
 	down(&at_gate);
 	conf.limits.handshake_timeout = 2;
 	begin();
-	usleep(5000); /* or longer */
+	begun = mono_now();
+	while (mono_diff_ms(mono_now(), begun) < 2)
+		sched_yield(); /* it is the clock that is waited for */
 	sem_post(&gate);
 	while (seen.n_fn < 2)
 		run_until_fn();
